@@ -1,0 +1,100 @@
+//! The glue between the contract and the pure module.
+
+use crate::lines::{self, MOST_NAMES};
+use bindings::autoresearch::evaluator::command;
+use bindings::autoresearch::evaluator::types::{CommandRole, Diagnostic, Measurement, Severity};
+use bindings::exports::autoresearch::evaluator::evaluator::{
+    Descriptor, Failure, Guest, Report, Request,
+};
+use common::Ended;
+
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "plugin" });
+}
+
+struct Command;
+bindings::export!(Command with_types_in bindings);
+
+const ROLE: &str = "command";
+
+impl Guest for Command {
+    fn describe() -> Descriptor {
+        Descriptor {
+            name: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            summary: "The metrics that a command prints as `name: value` lines".into(),
+            metrics: Vec::new(),
+            open_metrics: true,
+            parameters: Vec::new(),
+            commands: vec![CommandRole {
+                name: ROLE.into(),
+                required: true,
+                description: "Prints each metric on a line `name: value` of its standard output; \
+                              the last line of a name counts"
+                    .into(),
+            }],
+            uses_model: false,
+        }
+    }
+
+    fn evaluate(_: Request) -> Result<Report, Failure> {
+        let output = run()?;
+        let metrics = lines::metrics(&output.stdout);
+        if metrics.values.is_empty() {
+            let reason =
+                format!("the `{ROLE}` command gave no metric, a line `name: value` with a number");
+            let text = common::with_excerpt(&reason, &[&output.stdout, &output.stderr]);
+            return Err(Failure::CandidateFailed(text));
+        }
+
+        let mut diagnostics = Vec::new();
+        if metrics.more {
+            diagnostics.push(warning(format!(
+                "the command printed more than {MOST_NAMES} metrics: only the last {MOST_NAMES} are kept"
+            )));
+        }
+        if output.stdout_truncated {
+            diagnostics.push(warning(
+                "the command printed more than the runtime keeps: only the end was read".into(),
+            ));
+        }
+        let measurements = metrics
+            .values
+            .into_iter()
+            .map(|(metric, value)| Measurement {
+                metric,
+                samples: vec![value],
+            })
+            .collect();
+        Ok(Report {
+            measurements,
+            diagnostics,
+        })
+    }
+}
+
+fn run() -> Result<command::Output, Failure> {
+    let output = command::run(ROLE).map_err(|error| match error {
+        command::Error::NotGranted(text) | command::Error::NotStarted(text) => {
+            Failure::Unavailable(text)
+        }
+        command::Error::LimitExceeded(text) => Failure::CandidateFailed(text),
+        command::Error::Other(text) => Failure::Other(text),
+    })?;
+    let ended = match output.exit {
+        command::Exit::Code(code) => Ended::Code(code),
+        command::Exit::Signal(signal) => Ended::Signal(signal),
+        command::Exit::TimedOut => Ended::TimedOut,
+    };
+    match common::complaint(ROLE, ended, &output.stdout, &output.stderr) {
+        None => Ok(output),
+        Some(complaint) => Err(Failure::CandidateFailed(complaint)),
+    }
+}
+
+fn warning(message: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        message,
+    }
+}
