@@ -1,0 +1,120 @@
+//! From an evaluator reference to its bytes: the built-in set, or a file.
+
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::failure::{Exit, Failure};
+
+/// The evaluators in the binary, by name.
+const BUILT_IN: &[(&str, &[u8])] = &[
+    (
+        "benchmark_speed",
+        include_bytes!("../plugins/benchmark_speed.wasm"),
+    ),
+    (
+        "benchmark_size",
+        include_bytes!("../plugins/benchmark_size.wasm"),
+    ),
+    ("command", include_bytes!("../plugins/command.wasm")),
+];
+
+/// Read at most this much of a file, in bytes; the host refuses what is over its own limit.
+const READ_LIMIT: u64 = 256 << 20;
+
+/// An evaluator's bytes, and where they come from.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// As the owner wrote it.
+    pub reference: String,
+    pub bytes: std::borrow::Cow<'static, [u8]>,
+    /// SHA-256, in hexadecimal.
+    pub digest: String,
+}
+
+/// The names of the built-in evaluators.
+pub fn built_in() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+/// Whether a reference is a path rather than the name of a built-in evaluator.
+pub fn is_path(reference: &str) -> bool {
+    reference.contains('/') || reference.ends_with(".wasm") || reference.ends_with(".cwasm")
+}
+
+/// Finds an evaluator. A path is relative to `base`.
+pub fn find(reference: &str, base: &Path) -> Result<Component, Failure> {
+    if is_path(reference) {
+        return read(reference, &base.join(reference));
+    }
+    match BUILT_IN.iter().find(|(name, _)| *name == reference) {
+        Some((_, bytes)) => Ok(component(reference, (*bytes).into())),
+        None => Err(
+            Failure::input(format!("there is no evaluator `{reference}`")).hint(format!(
+                "the built-in ones are {}; a path to another ends in `.wasm`",
+                built_in().collect::<Vec<_>>().join(", ")
+            )),
+        ),
+    }
+}
+
+fn read(reference: &str, path: &Path) -> Result<Component, Failure> {
+    if reference.ends_with(".cwasm") {
+        return Err(Failure::new(
+            Exit::Evaluator,
+            format!("`{reference}` is compiled code, which is never taken from outside"),
+        )
+        .hint("give the `.wasm` component that it was compiled from"));
+    }
+    let unreadable = |error: std::io::Error| {
+        Failure::input(format!("cannot read the evaluator `{reference}`: {error}")).hint(format!(
+            "`autoresearch evaluator list` shows the built-in ones: {}",
+            built_in().collect::<Vec<_>>().join(", ")
+        ))
+    };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(
+            Failure::input(format!("the evaluator `{reference}` is not a file"))
+                .hint("an evaluator is a `.wasm` component"),
+        );
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(component(reference, bytes.into()))
+}
+
+fn component(reference: &str, bytes: std::borrow::Cow<'static, [u8]>) -> Component {
+    Component {
+        reference: reference.to_owned(),
+        digest: digest(&bytes),
+        bytes,
+    }
+}
+
+/// SHA-256 of some bytes, in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_of_nothing() {
+        assert_eq!(
+            digest(b""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}

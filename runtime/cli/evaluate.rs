@@ -1,0 +1,123 @@
+//! `evaluate`: measure a directory as it is, once.
+
+use serde_json::json;
+
+use super::Context;
+use super::arguments::EvaluatorArgs;
+use crate::driver::{self, Instrument};
+use crate::evaluator::Value;
+use crate::failure::{Exit, Failure};
+use crate::host;
+
+/// Measure a directory once, change nothing, and print `name: value` lines
+///
+/// The directory is that of `--path`; it need not be a git repository. The primary metric is
+/// printed first, or the one that `--metric` names.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    evaluator: EvaluatorArgs,
+    /// Tell the evaluator that this file is the target
+    #[arg(long, short = 't', value_name = "FILE")]
+    target: Vec<String>,
+    /// Print JSON, with every sample
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
+    let experiment = arguments.evaluator.experiment(arguments.target.clone())?;
+    let directory = context
+        .path
+        .canonicalize()
+        .ok()
+        .filter(|path| path.is_dir())
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Environment,
+                format!("there is no directory `{}`", context.path.display()),
+            )
+            .hint("name one with `--path`")
+        })?;
+    let host = context.host()?;
+    // A path to an evaluator is relative to where the person is, not to what is measured.
+    let base = std::env::current_dir()?;
+    let instrument = Instrument::load(
+        &host,
+        &experiment.objective,
+        &arguments.evaluator.parameters()?,
+        &experiment.limits,
+        &base,
+    )?;
+    let descriptor = instrument.evaluator.descriptor();
+    if let Some(name) = &experiment.objective.metric {
+        driver::check_metric(descriptor, name)?;
+    }
+    let report = driver::measure_directory(
+        &host,
+        &instrument,
+        &experiment,
+        &directory,
+        context.ui.observer(),
+    )?;
+
+    let mut values = host::values(&report);
+    let primary = experiment
+        .objective
+        .metric
+        .clone()
+        .or_else(|| Some(descriptor.metrics.first()?.name.clone()));
+    if let Some(primary) = &primary {
+        if !values.iter().any(|(name, _)| name == primary) {
+            return Err(Failure::new(
+                Exit::Measurement,
+                format!("the metric `{primary}` was not reported"),
+            )
+            .hint(format!(
+                "what was: {}",
+                values
+                    .iter()
+                    .map(|(name, _)| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ))
+            .into());
+        }
+        values.sort_by_key(|(name, _)| name != primary);
+    }
+    for diagnostic in &report.diagnostics {
+        context.ui.diagnostic(diagnostic);
+    }
+    if arguments.json {
+        let measurements: Vec<serde_json::Value> = values
+            .iter()
+            .map(|(name, value)| {
+                let metric = descriptor.metric(name);
+                json!({
+                    "metric": name,
+                    "value": value,
+                    "unit": metric.map(|metric| metric.unit.clone()),
+                    "direction": metric.map(|metric| metric.direction),
+                    "deterministic": metric.map(|metric| metric.deterministic),
+                    "samples": report.measurement(name).map(|m| m.samples.clone()),
+                })
+            })
+            .collect();
+        context.ui.json(&json!({
+            "evaluator": {
+                "name": descriptor.name,
+                "version": descriptor.version,
+                "sha256": instrument.component.digest,
+            },
+            "measurements": measurements,
+            "diagnostics": report.diagnostics,
+        }));
+    } else {
+        for (name, value) in values {
+            context
+                .ui
+                .data(&format!("{name}: {}", Value::Number(value)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! `evaluator`: look at evaluators.
+
+use serde_json::json;
+
+use super::Context;
+use crate::catalog::{self, Component};
+use crate::driver::load_evaluator;
+use crate::evaluator::Descriptor;
+use crate::failure::Failure;
+use crate::host::{Evaluator, Host, Limits};
+
+/// Look at evaluators
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the built-in evaluators
+    List(ListArgs),
+    /// Show what an evaluator measures, takes and asks for
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InspectArgs {
+    /// Look at this one: a built-in one's name, or a path to a `.wasm` component
+    evaluator: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
+    let host = context.host()?;
+    match command {
+        Command::List(arguments) => list(context, &host, arguments)?,
+        Command::Inspect(arguments) => {
+            let (component, evaluator) = load(&host, &arguments.evaluator)?;
+            if arguments.json {
+                context.ui.json(&as_json(&component, &evaluator));
+            } else {
+                inspect(context, &component, &evaluator);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn load(host: &Host, reference: &str) -> Result<(Component, Evaluator), Failure> {
+    let base = std::env::current_dir().unwrap_or_default();
+    load_evaluator(host, reference, &base, &Limits::default())
+}
+
+fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Failure> {
+    let mut loaded = Vec::new();
+    for name in catalog::built_in() {
+        loaded.push(load(host, name)?);
+    }
+    if arguments.json {
+        let values: Vec<_> = loaded
+            .iter()
+            .map(|(component, evaluator)| as_json(component, evaluator))
+            .collect();
+        context.ui.json(&json!(values));
+        return Ok(());
+    }
+    for (_, evaluator) in &loaded {
+        let descriptor = evaluator.descriptor();
+        let metric = match descriptor.metrics.first() {
+            Some(metric) => format!("{}, {} is better", metric.name, metric.direction),
+            None => "a metric that you name".to_owned(),
+        };
+        context.ui.data(&format!(
+            "{:<16} {:<30} {}",
+            descriptor.name, metric, descriptor.summary
+        ));
+    }
+    context
+        .ui
+        .hint("`autoresearch evaluator inspect NAME` shows parameters and roles");
+    Ok(())
+}
+
+fn inspect(context: &Context, component: &Component, evaluator: &Evaluator) {
+    let descriptor = evaluator.descriptor();
+    let data = |line: &str| context.ui.data(line);
+    data(&format!("{} {}", descriptor.name, descriptor.version));
+    data(&descriptor.summary);
+    data("");
+    data("metrics");
+    for (index, metric) in descriptor.metrics.iter().enumerate() {
+        let unit = if metric.unit.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", metric.unit)
+        };
+        data(&format!(
+            "  {}{unit}, {} is better, {}{}",
+            metric.name,
+            metric.direction,
+            if metric.deterministic {
+                "deterministic"
+            } else {
+                "with noise"
+            },
+            if index == 0 { " (primary)" } else { "" },
+        ));
+        describe(context, &metric.description);
+    }
+    if descriptor.open_metrics {
+        data("  any that you name with `--metric` and `--direction`");
+    }
+    if !descriptor.parameters.is_empty() {
+        data("");
+        data("parameters (--set NAME=VALUE)");
+    }
+    for parameter in &descriptor.parameters {
+        let default = match &parameter.default {
+            Some(default) => format!(", default {default}"),
+            None if parameter.required => ", required".to_owned(),
+            None => String::new(),
+        };
+        let choices = if parameter.choices.is_empty() {
+            String::new()
+        } else {
+            format!(", one of {}", parameter.choices.join(", "))
+        };
+        data(&format!(
+            "  {}: {}{default}{choices}",
+            parameter.name, parameter.kind
+        ));
+        describe(context, &parameter.description);
+    }
+    if !descriptor.commands.is_empty() {
+        data("");
+        data("roles (--command ROLE='YOUR COMMAND')");
+    }
+    for role in &descriptor.commands {
+        data(&format!(
+            "  {}{}",
+            role.name,
+            if role.required {
+                ", required"
+            } else {
+                ", optional"
+            }
+        ));
+        describe(context, &role.description);
+    }
+    data("");
+    data("grants it would need");
+    for grant in grants(descriptor) {
+        data(&format!("  {grant}"));
+    }
+    data("");
+    data("imports");
+    for import in evaluator.imports() {
+        data(&format!("  {import}"));
+    }
+    data("");
+    data(&format!("size    {} bytes", component.bytes.len()));
+    data(&format!("sha256  {}", component.digest));
+}
+
+fn describe(context: &Context, description: &str) {
+    if !description.is_empty() {
+        context.ui.data(&format!("      {description}"));
+    }
+}
+
+/// What an owner gives by using it.
+fn grants(descriptor: &Descriptor) -> Vec<String> {
+    let mut grants = vec!["to read the candidate's directory".to_owned()];
+    for role in &descriptor.commands {
+        let when = if role.required {
+            ""
+        } else {
+            ", if you bind one"
+        };
+        grants.push(format!("to run your command for `{}`{when}", role.name));
+    }
+    if descriptor.uses_model {
+        grants.push("to ask your language model".to_owned());
+    }
+    grants
+}
+
+fn as_json(component: &Component, evaluator: &Evaluator) -> serde_json::Value {
+    json!({
+        "descriptor": evaluator.descriptor(),
+        "grants": grants(evaluator.descriptor()),
+        "imports": evaluator.imports(),
+        "size": component.bytes.len(),
+        "sha256": component.digest,
+    })
+}

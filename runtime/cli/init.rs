@@ -1,0 +1,435 @@
+//! `init`: make an experiment and measure its baseline.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::Context;
+use super::arguments::{EvaluatorArgs, project_reference, targets};
+use super::ui::Ui;
+use crate::directories;
+use crate::driver::{Instrument, Lab, branch_exists};
+use crate::experiment::{Experiment, Id};
+use crate::failure::{Exit, Failure};
+use crate::git::Repository;
+use crate::host::Host;
+use crate::journal::{self, Journal};
+use crate::process::CommandLine;
+use crate::project::{DEFINITION, DIRECTORY, Found, Project, Scope};
+
+/// The domain where none is given.
+const DEFAULT_DOMAIN: &str = "custom";
+/// What is worth sharing with the worktrees where git ignores it: dependencies and data.
+const SHARED: &[&str] = &["node_modules", ".venv", "venv", "vendor", "data"];
+/// A lock file, what it installs, and the command that does.
+const SETUPS: &[(&str, &str, &str)] = &[
+    ("package-lock.json", "node_modules", "npm ci"),
+    (
+        "pnpm-lock.yaml",
+        "node_modules",
+        "pnpm install --frozen-lockfile",
+    ),
+    (
+        "yarn.lock",
+        "node_modules",
+        "yarn install --frozen-lockfile",
+    ),
+    ("uv.lock", ".venv", "uv sync"),
+];
+/// Results are not for git; definitions are.
+const IGNORE: &str = "*/*/journal.jsonl\n*/*/results.tsv\n*/*/runs/\n*/*/lock\n";
+
+/// Make an experiment, measure its baseline, and show it
+///
+/// Writes `.autoresearch/DOMAIN/NAME/` with `experiment.toml` and `program.md`, and makes the branch
+/// `autoresearch/DOMAIN/NAME` at HEAD. The baseline is the target as committed, measured in a
+/// worktree of the runtime's own. If it cannot be measured, nothing is written.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    evaluator: EvaluatorArgs,
+    /// Say in program.md what the agent must not do
+    #[arg(long, value_name = "TEXT")]
+    constraints: Option<String>,
+}
+
+/// What an experiment is about and where it is kept.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// Improve this file; git must track it (may be repeated)
+    #[arg(long, short = 't', value_name = "FILE")]
+    pub(super) target: Vec<String>,
+    /// Put the experiment in this domain, such as engineering, marketing, content or prompts
+    /// [default: custom]
+    #[arg(long)]
+    pub(super) domain: Option<String>,
+    /// Name the experiment [default: made from target and evaluator]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Keep the experiment in the project or in your home directory
+    #[arg(long, value_enum, default_value_t = Scope::Project)]
+    pub(super) scope: Scope,
+}
+
+pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
+    let project = context.project()?;
+    let host = context.host()?;
+    let plan = Plan::new(&project, &arguments.place, &arguments.evaluator)?;
+    let found = create(
+        context,
+        &host,
+        &project,
+        plan,
+        arguments.constraints.as_deref(),
+    )?;
+    let ui = &context.ui;
+    for warning in uncommitted(&project, &found.experiment.target)? {
+        ui.warning(&warning);
+    }
+    let directory = found
+        .directory
+        .strip_prefix(&project.base)
+        .unwrap_or(&found.directory);
+    ui.info(&format!("wrote {}", directory.join(DEFINITION).display()));
+    ui.hint(&format!(
+        "edit {}, then `autoresearch run --experiment {} --single -m 'what you tried'`",
+        found.experiment.target.join(", "),
+        found.id
+    ));
+    Ok(())
+}
+
+/// An experiment to be made.
+pub(super) struct Plan {
+    pub(super) id: Id,
+    directory: PathBuf,
+    pub(super) experiment: Experiment,
+    parameters: std::collections::BTreeMap<String, crate::evaluator::Given>,
+}
+
+impl Plan {
+    /// Checks what was asked for, as far as that goes without the evaluator.
+    pub(super) fn new(
+        project: &Project,
+        place: &Place,
+        evaluator: &EvaluatorArgs,
+    ) -> Result<Self, Failure> {
+        if place.target.is_empty() {
+            return Err(Failure::new(Exit::Usage, "no target is named")
+                .hint("name the file to improve with `--target FILE`"));
+        }
+        let mut experiment = evaluator.experiment(targets(project, &place.target)?)?;
+        experiment.objective.evaluator =
+            project_reference(project, &experiment.objective.evaluator)?;
+        let id = id(place, &experiment)?;
+        let directory = project.experiment_directory(&id, place.scope)?;
+        if place.scope == Scope::User {
+            let project = project.directory.to_str().ok_or_else(|| {
+                Failure::input("the project's path is not UTF-8").hint("use `--scope project`")
+            })?;
+            experiment.project = Some(project.to_owned());
+        }
+        detect_needs(project, &mut experiment)?;
+        Ok(Self {
+            id,
+            directory,
+            experiment,
+            parameters: evaluator.parameters()?,
+        })
+    }
+}
+
+/// Makes an experiment: measures its baseline, and only then writes anything.
+pub(super) fn create(
+    context: &Context,
+    host: &Host,
+    project: &Project,
+    mut plan: Plan,
+    constraints: Option<&str>,
+) -> anyhow::Result<Found> {
+    let id = plan.id.clone();
+    if plan.directory.join(DEFINITION).exists() {
+        return Err(
+            Failure::input(format!("the experiment `{id}` exists already"))
+                .hint(format!(
+                    "run it with `--experiment {id}`, choose another `--name`, or remove `{}`",
+                    plan.directory.display()
+                ))
+                .into(),
+        );
+    }
+    check_targets(project, &plan.experiment.target)?;
+    if project
+        .repository
+        .resolve(&id.branch())
+        .map_err(Failure::from)?
+        .is_some()
+    {
+        return Err(branch_exists(&id).into());
+    }
+    let experiment = &mut plan.experiment;
+    let instrument = Instrument::load(
+        host,
+        &experiment.objective,
+        &plan.parameters,
+        &experiment.limits,
+        &project.directory,
+    )?;
+    // With the types that the evaluator gives them; defaults stay the evaluator's.
+    experiment.objective.parameters = instrument
+        .settings
+        .parameters
+        .into_iter()
+        .filter(|(name, _)| plan.parameters.contains_key(name))
+        .map(|(name, value)| (name, value.to_toml()))
+        .collect();
+    let found = Found {
+        id,
+        directory: plan.directory,
+        experiment: plan.experiment,
+    };
+    let ui = context.ui.clone();
+    let lab = Lab::open(
+        host,
+        &context.launcher,
+        project,
+        found.clone(),
+        &directories::state()?,
+        Arc::new(move |notice| ui.notice(&notice)),
+    )?;
+    show_needs(&context.ui, &found.experiment);
+    let written = lab
+        .measure_baseline(&project.repository.head)
+        .and_then(|baseline| {
+            context
+                .ui
+                .notice(&crate::driver::Notice::Baseline(&baseline));
+            write(project, &found, &lab, constraints)?;
+            let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
+            lab.start(&mut journal, baseline)
+        });
+    if let Err(error) = written {
+        lab.workspace().remove();
+        remove(&found.directory);
+        return Err(error);
+    }
+    Ok(found)
+}
+
+/// Writes the experiment's files.
+fn write(
+    project: &Project,
+    found: &Found,
+    lab: &Lab<'_>,
+    constraints: Option<&str>,
+) -> anyhow::Result<()> {
+    let directory = &found.directory;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make the directory `{}`", directory.display()))?;
+    let write = |path: &Path, text: &str| {
+        journal::replace(path, text.as_bytes())
+            .with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    write(&directory.join(DEFINITION), &found.experiment.to_text()?)?;
+    let program = directory.join("program.md");
+    if !program.exists() {
+        write(&program, &program_text(found, lab, constraints))?;
+    }
+    let root = if directory.starts_with(&project.directory) {
+        Some(project.directory.join(DIRECTORY))
+    } else {
+        directories::user_experiments()
+    };
+    if let Some(ignore) = root
+        .map(|root| root.join(".gitignore"))
+        .filter(|path| !path.exists())
+    {
+        write(&ignore, IGNORE)?;
+    }
+    Ok(())
+}
+
+/// Takes back what [`write`] wrote, but never a text of the user's.
+fn remove(directory: &Path) {
+    for name in [DEFINITION, "journal.jsonl", "results.tsv", "lock"] {
+        let _ = std::fs::remove_file(directory.join(name));
+    }
+    let _ = std::fs::remove_dir(directory);
+}
+
+fn program_text(found: &Found, lab: &Lab<'_>, constraints: Option<&str>) -> String {
+    let policy = lab.policy();
+    let targets = found
+        .experiment
+        .target
+        .iter()
+        .map(|path| format!("- `{path}`\n"))
+        .collect::<String>();
+    let verb = match policy.direction {
+        crate::measure::Direction::Lower => "Lower",
+        crate::measure::Direction::Higher => "Raise",
+    };
+    format!(
+        "# {id}\n\n## Goal\n\n{verb} `{metric}`, as measured by `{evaluator}`: {summary}\n\n\
+         ## What may change\n\n{targets}\n\
+         ## What may not\n\nEverything else: the evaluator, the tests, this experiment, the dependencies.\n{constraints}\n\
+         ## Strategy\n\nOne idea at a time. Start with what is obviously slow, large or unclear; then question the approach.\n\
+         Of two results that are equal, the simpler text is the better one.\n",
+        id = found.id,
+        metric = policy.metric,
+        evaluator = found.experiment.objective.evaluator,
+        summary = lab.instrument().evaluator.descriptor().summary,
+        constraints = constraints.map_or(String::new(), |text| format!("\n{text}\n")),
+    )
+}
+
+/// The experiment's name: as given, or from the target's file name and the evaluator's.
+fn id(place: &Place, experiment: &Experiment) -> Result<Id, Failure> {
+    let stem = |path: &str| {
+        let stem = Path::new(path)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
+        stem.chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .collect::<String>()
+    };
+    let name = match (&place.name, experiment.target.first()) {
+        (Some(name), _) => name.clone(),
+        (None, Some(target)) => {
+            format!("{}-{}", stem(target), stem(&experiment.objective.evaluator))
+                .trim_start_matches(['-', '_'])
+                .chars()
+                .take(64)
+                .collect()
+        }
+        (None, None) => String::new(),
+    };
+    let domain = place.domain.as_deref().unwrap_or(DEFAULT_DOMAIN);
+    Id::new(domain, &name)
+        .map_err(|error| Failure::input(error).hint("choose another with `--domain` and `--name`"))
+}
+
+/// Checks that every target is a regular file, here and in HEAD.
+fn check_targets(project: &Project, targets: &[String]) -> Result<(), Failure> {
+    crate::workspace::Contents::read(&project.directory, targets)?;
+    let paths: Vec<PathBuf> = targets
+        .iter()
+        .map(|path| project.prefix().join(path))
+        .collect();
+    let repository: &Repository = &project.repository;
+    let tracked = repository.tracked(&repository.head, &paths)?;
+    for (target, path) in targets.iter().zip(&paths) {
+        match tracked.iter().find(|(_, tracked)| tracked == path) {
+            Some((mode, _)) if mode.starts_with("100") => {}
+            Some(_) => {
+                return Err(Failure::input(format!(
+                    "the target `{target}` is not a regular file in the last commit"
+                ))
+                .hint("commit it as one first"));
+            }
+            None => {
+                let names: Vec<&str> = vec![target];
+                let ignored = !repository.ignored(&project.directory, &names)?.is_empty();
+                return Err(if ignored {
+                    Failure::input(format!("the target `{target}` is ignored by git")).hint(
+                        format!("track it: `git add -f {target} && git commit -m 'add {target}'`"),
+                    )
+                } else {
+                    Failure::input(format!("the target `{target}` is not committed")).hint(format!(
+                        "commit it first: `git add {target} && git commit -m 'add {target}'`"
+                    ))
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Finds what worktrees need that git does not give them.
+fn detect_needs(project: &Project, experiment: &mut Experiment) -> Result<(), Failure> {
+    let present: Vec<&str> = SHARED
+        .iter()
+        .copied()
+        .filter(|name| project.directory.join(name).is_dir())
+        .collect();
+    if !present.is_empty() {
+        experiment.workspace.share = project.repository.ignored(&project.directory, &present)?;
+    }
+    experiment.workspace.setup = SETUPS
+        .iter()
+        .find(|(lock, installed, _)| {
+            project.directory.join(lock).is_file() && !project.directory.join(installed).exists()
+        })
+        .and_then(|(_, _, command)| CommandLine::from_text(command).ok());
+    Ok(())
+}
+
+fn show_needs(ui: &Ui, experiment: &Experiment) {
+    if !experiment.workspace.share.is_empty() {
+        ui.info(&format!(
+            "the worktrees share {} with your checkout (`share` in {DEFINITION})",
+            experiment.workspace.share.join(", ")
+        ));
+    }
+    if let Some(setup) = &experiment.workspace.setup {
+        ui.info(&format!(
+            "the worktrees are set up with `{setup}` (`setup` in {DEFINITION})"
+        ));
+    }
+}
+
+/// What stands uncommitted in the checkout and so is not in the worktrees.
+fn uncommitted(project: &Project, targets: &[String]) -> Result<Vec<String>, Failure> {
+    let targets: Vec<PathBuf> = targets
+        .iter()
+        .map(|path| project.prefix().join(path))
+        .collect();
+    let experiments = project.prefix().join(DIRECTORY);
+    let dirty = project.repository.dirty()?;
+    let (target, others): (Vec<_>, Vec<_>) = dirty
+        .into_iter()
+        .filter(|path| !path.starts_with(&experiments))
+        .partition(|path| targets.contains(path));
+    let mut warnings = Vec::new();
+    if !target.is_empty() {
+        warnings.push(
+            "the target has changes that are not committed: the baseline is without them, and they are the first candidate".to_owned(),
+        );
+    }
+    if let Some(first) = others.first() {
+        warnings.push(format!(
+            "{} not committed, so the measurements are without them: {}{}",
+            super::ui::count(others.len() as u64, "other path is", "other paths are"),
+            first.display(),
+            if others.len() > 1 { ", ..." } else { "" }
+        ));
+    }
+    Ok(warnings)
+}
+
+impl Plan {
+    /// Whether an experiment is what this plan would make, apart from what was not asked for.
+    pub(super) fn describes(&self, experiment: &Experiment) -> bool {
+        let (asked, there) = (&self.experiment.objective, &experiment.objective);
+        self.experiment.target == experiment.target
+            && asked.evaluator == there.evaluator
+            && (asked.metric.is_none() || asked.metric == there.metric)
+            && (asked.direction.is_none() || asked.direction == there.direction)
+            && asked.commands.iter().all(|(role, line)| there.commands.get(role) == Some(line))
+            && self.parameters.iter().all(|(name, given)| {
+                let there = there.parameters.get(name);
+                matches!((given, there), (crate::evaluator::Given::Text(text), Some(value))
+                    if value.as_str().map_or_else(|| value.to_string() == *text, |value| value == text))
+            })
+    }
+}

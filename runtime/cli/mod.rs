@@ -1,0 +1,163 @@
+//! The command line: one file a subcommand, [`ui`] alone writes to the terminal.
+
+mod arguments;
+mod evaluate;
+mod evaluator;
+mod init;
+mod list;
+mod run;
+mod ui;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::directories;
+use crate::failure::{Exit, Failure};
+use crate::host::Host;
+use crate::process::Launcher;
+use crate::project::Project;
+use ui::{Ui, Verbosity};
+
+/// Let an agent improve something measurable while you sleep
+///
+/// A candidate is one change to the target. An evaluator, a sandboxed WebAssembly component,
+/// measures it; a better one is kept as a commit on the experiment's own branch, a worse one is
+/// undone, and every try is recorded. Your HEAD, index and other files are never touched.
+#[derive(Debug, Parser)]
+#[command(name = "autoresearch", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    /// Work in this directory instead of the current one
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    path: PathBuf,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say how each command is run, and what evaluators tell
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, whatever the verdict was
+  1  something else went wrong: a full disk, an unreadable file
+  2  the command line is wrong
+  3  the experiment, its target or a setting is wrong
+  4  no git, no repository, or no commit in it
+  5  the evaluator cannot be used, or broke its contract
+  6  what was to be measured failed
+  7  another run of the experiment is going on";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Run(run::Args),
+    Evaluate(evaluate::Args),
+    List(list::Args),
+    #[command(subcommand)]
+    Evaluator(evaluator::Command),
+}
+
+/// What every subcommand works with.
+struct Context {
+    path: PathBuf,
+    ui: Ui,
+    launcher: Launcher,
+}
+
+impl Context {
+    fn project(&self) -> Result<Project, Failure> {
+        Project::find(&self.path)
+    }
+
+    fn host(&self) -> anyhow::Result<Host> {
+        Host::new(directories::cache(), self.launcher.clone())
+            .map_err(|error| anyhow::anyhow!("the component host cannot start: {error:#}"))
+    }
+}
+
+/// Runs the program and returns its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ui::usage(&error),
+    };
+    let verbosity = match (cli.quiet, cli.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let ui = Ui::new(verbosity);
+    match dispatch(cli, &ui) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let exit = error
+                .downcast_ref::<Failure>()
+                .map_or(Exit::Failure, |failure| failure.exit);
+            ui.error(&error);
+            ExitCode::from(exit as u8)
+        }
+    }
+}
+
+fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
+    let context = Context {
+        path: cli.path,
+        ui: ui.clone(),
+        launcher: Launcher::current()?,
+    };
+    match cli.command {
+        Command::Init(arguments) => init::run(&context, &arguments),
+        Command::Run(arguments) => run::run(&context, &arguments),
+        Command::Evaluate(arguments) => evaluate::run(&context, &arguments),
+        Command::List(arguments) => list::run(&context, &arguments),
+        Command::Evaluator(command) => evaluator::run(&context, &command),
+    }
+}
+
+/// The definition of the command line, for what is made from it.
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn helps_are_imperative_and_have_no_final_period() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let help = argument
+                    .get_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    !help.is_empty(),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+                assert!(!help.ends_with('.'), "{help}");
+            }
+            for subcommand in command.get_subcommands() {
+                let about = subcommand
+                    .get_about()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(!about.is_empty() && !about.ends_with('.'), "{about}");
+                check(subcommand);
+            }
+        }
+        check(&definition());
+    }
+}

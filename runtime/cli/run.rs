@@ -1,0 +1,343 @@
+//! `run`: judge candidates against the incumbent.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::Context;
+use super::arguments::EvaluatorArgs;
+use super::init::{self, Place, Plan};
+use crate::decision::{Verdict, change, number};
+use crate::directories;
+use crate::driver::Lab;
+use crate::experiment::Id;
+use crate::failure::{Exit, Failure};
+use crate::host::Host;
+use crate::journal::{self, Incumbent, Journal, Judged};
+use crate::project::{Found, Project};
+
+/// Judge the target as it stands in your checkout: keep it, or undo it
+///
+/// The target is committed as a candidate in a worktree of the runtime's own and measured there. A
+/// better candidate becomes the tip of the branch `autoresearch/DOMAIN/NAME`; after a worse one, or
+/// one that crashes, the target in your checkout is the best one's again. Every candidate stays
+/// reachable as `refs/autoresearch/DOMAIN/NAME/N`.
+///
+/// Without an experiment, `--evaluator` and `--target` make one.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run this experiment [default: the only one]
+    #[arg(long, short = 'x', value_name = "DOMAIN/NAME", conflicts_with_all = ["resume", "target", "evaluator", "eval"])]
+    experiment: Option<Id>,
+    /// Run the experiment that was active last
+    #[arg(long, conflicts_with_all = ["target", "evaluator", "eval"])]
+    resume: bool,
+    /// Judge one candidate, the target as it stands, and stop (the default)
+    #[arg(long)]
+    single: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Describe what was tried
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    message: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    evaluator: EvaluatorArgs,
+}
+
+pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
+    let project = context.project()?;
+    let host = context.host()?;
+    let Some(found) = find(&project, arguments)? else {
+        let plan = Plan::new(&project, &arguments.place, &arguments.evaluator)?;
+        if arguments.dry_run {
+            context.ui.data(&format!(
+                "would make the experiment {} and measure its baseline",
+                plan.id
+            ));
+            return Ok(());
+        }
+        context
+            .ui
+            .info(&format!("making the experiment {}", plan.id));
+        let found = init::create(context, &host, &project, plan, None)?;
+        return judge(context, &host, &project, found, arguments, true);
+    };
+    if let Some(option) = arguments
+        .evaluator
+        .first_given()
+        .filter(|_| !arguments.evaluator.is_given())
+    {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{option}` cannot change the experiment `{}`", found.id),
+        )
+        .hint(format!(
+            "edit `{}`",
+            found.directory.join("experiment.toml").display()
+        ))
+        .into());
+    }
+    if arguments.dry_run {
+        return dry_run(context, &host, &project, found);
+    }
+    judge(context, &host, &project, found, arguments, false)
+}
+
+/// The experiment that is meant, if there is one.
+fn find(project: &Project, arguments: &Args) -> Result<Option<Found>, Failure> {
+    if let Some(id) = &arguments.experiment {
+        return project.experiment(id).map(Some);
+    }
+    if arguments.resume {
+        return project.experiment(&project.last_active()?).map(Some);
+    }
+    if arguments.evaluator.is_given() || !arguments.place.target.is_empty() {
+        let plan = Plan::new(project, &arguments.place, &arguments.evaluator)?;
+        let exists = project.ids().iter().any(|(id, _)| *id == plan.id);
+        if !exists {
+            return Ok(None);
+        }
+        let found = project.experiment(&plan.id)?;
+        return if plan.describes(&found.experiment) {
+            Ok(Some(found))
+        } else {
+            Err(Failure::input(format!(
+                "the experiment `{}` exists already and is defined otherwise",
+                found.id
+            ))
+            .hint(format!(
+                "run it as it is with `--experiment {}`, or give the new one a `--name`",
+                found.id
+            )))
+        };
+    }
+    let ids = project.ids();
+    match ids.as_slice() {
+        [(id, _)] => project.experiment(id).map(Some),
+        [] => Err(Failure::input("there is no experiment here")
+            .hint("make one with `autoresearch init`, or name `--evaluator` and `--target`")),
+        several => Err(
+            Failure::input("there is more than one experiment here").hint(format!(
+                "name one with `--experiment`: {}",
+                several
+                    .iter()
+                    .map(|(id, _)| id.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+        ),
+    }
+}
+
+fn judge(
+    context: &Context,
+    host: &Host,
+    project: &Project,
+    found: Found,
+    arguments: &Args,
+    new: bool,
+) -> anyhow::Result<()> {
+    let ui = context.ui.clone();
+    let lab = Lab::open(
+        host,
+        &context.launcher,
+        project,
+        found,
+        &directories::state()?,
+        Arc::new(move |notice| ui.notice(&notice)),
+    )?;
+    let mut journal = Journal::open(lab.directory()).map_err(Failure::from)?;
+    let judged = lab.run_single(&mut journal, &arguments.message)?;
+    let incumbent = journal.history().incumbent.clone();
+    match (judged, incumbent) {
+        (Some(judged), incumbent) => {
+            show(context, &lab, &judged, incumbent.as_ref(), arguments.json)
+        }
+        (None, Some(incumbent)) if new => {
+            if arguments.json {
+                context.ui.json(&json!({
+                    "experiment": lab.id().to_string(),
+                    "metric": lab.policy().metric,
+                    "baseline": incumbent.value,
+                    "commit": incumbent.commit,
+                }));
+            }
+            context.ui.hint(&format!(
+                "edit {}, then `autoresearch run --experiment {} -m 'what you tried'`",
+                lab.experiment().target.join(", "),
+                lab.id()
+            ));
+        }
+        _ => {
+            return Err(Failure::input(
+                "there is nothing to try: the target is the same as the best one so far",
+            )
+            .hint(format!("edit {} first", lab.experiment().target.join(", ")))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn show(
+    context: &Context,
+    lab: &Lab<'_>,
+    judged: &Judged,
+    incumbent: Option<&Incumbent>,
+    as_json: bool,
+) {
+    let ui = &context.ui;
+    if as_json {
+        ui.json(&json!({
+            "experiment": lab.id().to_string(),
+            "n": judged.n,
+            "verdict": judged.verdict,
+            "reason": judged.reason,
+            "metric": lab.policy().metric,
+            "value": judged.value,
+            "incumbent_value": judged.incumbent_value,
+            "best": incumbent.map(|incumbent| json!({
+                "value": incumbent.value,
+                "commit": incumbent.commit,
+            })),
+            "seconds": judged.seconds,
+        }));
+        return;
+    }
+    ui.data(&format!(
+        "{}: {}",
+        ui.verdict(judged.verdict),
+        judged.reason
+    ));
+    match (judged.verdict, incumbent) {
+        (Verdict::Keep, Some(incumbent)) => ui.info(&format!(
+            "commit {} is the best so far, on the branch autoresearch/{}",
+            incumbent.commit.get(..7).unwrap_or_default(),
+            lab.id()
+        )),
+        (Verdict::Keep, None) => {}
+        (Verdict::Discard | Verdict::Crash, _) => ui.info(&format!(
+            "the target is the best one's again; this one stays at {}",
+            lab.id().candidate(judged.n)
+        )),
+    }
+    if judged.verdict == Verdict::Crash {
+        ui.hint(&format!(
+            "its output is in {}",
+            lab.directory()
+                .strip_prefix(&context.path.canonicalize().unwrap_or_default())
+                .unwrap_or(lab.directory())
+                .join(format!("runs/{:04}", judged.n))
+                .display()
+        ));
+    }
+}
+
+fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> anyhow::Result<()> {
+    let lab = Lab::open(
+        host,
+        &context.launcher,
+        project,
+        found,
+        &directories::state()?,
+        Arc::new(|_| {}),
+    )?;
+    let history = journal::read(lab.directory()).map_err(Failure::from)?;
+    let (experiment, policy, instrument) = (lab.experiment(), lab.policy(), lab.instrument());
+    let descriptor = instrument.evaluator.descriptor();
+    let data = |name: &str, value: &str| context.ui.data(&format!("{name:<12} {value}"));
+    data("experiment", &lab.id().to_string());
+    data("target", &experiment.target.join(", "));
+    data(
+        "evaluator",
+        &format!(
+            "{} {} ({}, sha256 {})",
+            descriptor.name,
+            descriptor.version,
+            instrument.component.reference,
+            instrument.component.digest.get(..12).unwrap_or_default()
+        ),
+    );
+    data(
+        "objective",
+        &format!(
+            "{}, {} is better, by at least {}; {}",
+            policy.metric,
+            policy.direction,
+            policy.min_improvement,
+            if policy.deterministic {
+                "measured once, compared with the record"
+            } else {
+                "measured beside the incumbent, one pair"
+            }
+        ),
+    );
+    for (name, value) in &instrument.settings.parameters {
+        data("parameter", &format!("{name} = {value}"));
+    }
+    for (role, line) in &instrument.settings.commands {
+        let how = if line.uses_shell() {
+            "with sh -c"
+        } else {
+            "directly"
+        };
+        data("command", &format!("{role}: {how}: {:?}", line.argv()));
+    }
+    data(
+        "budget",
+        &format!(
+            "{}, ended after {}",
+            humantime::format_duration(experiment.budget),
+            humantime::format_duration(experiment.time_limit())
+        ),
+    );
+    let names: Vec<String> = experiment
+        .environment
+        .variables()
+        .iter()
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect();
+    data("environment", &names.join(", "));
+    data(
+        "sandbox",
+        "none: commands run as you, in a process tree of their own",
+    );
+    data(
+        "tries",
+        &format!(
+            "{}: {} kept, {} discarded, {} crashed",
+            history.tries, history.keeps, history.discards, history.crashes
+        ),
+    );
+    if let Some(incumbent) = &history.incumbent {
+        let since = history.first.map_or(String::new(), |first| {
+            format!(
+                ", {} since the start",
+                change(first, incumbent.value, &policy.unit)
+            )
+        });
+        data(
+            "best",
+            &format!(
+                "{} at {}{since}",
+                number(incumbent.value),
+                incumbent.commit.get(..7).unwrap_or_default()
+            ),
+        );
+    }
+    let next = match history.incumbent {
+        None => "measure the baseline, then judge the target if it differs".to_owned(),
+        Some(_) => format!(
+            "judge the target as it stands in {}",
+            project.directory.display()
+        ),
+    };
+    data("next", &next);
+    Ok(())
+}

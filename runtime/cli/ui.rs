@@ -1,0 +1,285 @@
+//! All that is written to the terminal: data on standard output, everything else on standard error.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::decision::{self, Verdict};
+use crate::driver::Notice;
+use crate::failure::Failure;
+use crate::host::{Diagnostic, Event, Observer, Severity};
+use crate::session::Side;
+use crate::text;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The terminal.
+#[derive(Debug, Clone)]
+pub(super) struct Ui {
+    verbosity: Verbosity,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Standard error is a terminal, so a line can be written over.
+    live: bool,
+    color: bool,
+    /// A status line stands there and must be removed before anything else is written.
+    status: bool,
+}
+
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const CYAN: &str = "36";
+const DIM: &str = "2";
+
+impl Ui {
+    pub(super) fn new(verbosity: Verbosity) -> Self {
+        let live = std::io::stderr().is_terminal();
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            verbosity,
+            inner: Arc::new(Mutex::new(Inner {
+                live,
+                color: live && !plain,
+                status: false,
+            })),
+        }
+    }
+
+    /// A line of data. A reader that has gone away (`| head`) is no failure.
+    pub(super) fn data(&self, line: &str) {
+        self.clear_status();
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+
+    /// A value as JSON.
+    pub(super) fn json(&self, value: &serde_json::Value) {
+        self.data(&format!("{value:#}"));
+    }
+
+    /// A line for the person who waits.
+    pub(super) fn info(&self, line: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.line(line);
+        }
+    }
+
+    pub(super) fn verbose(&self, line: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.line(&self.paint(DIM, line));
+        }
+    }
+
+    pub(super) fn warning(&self, line: &str) {
+        self.line(&format!("{}: {line}", self.paint(YELLOW, "warning")));
+    }
+
+    pub(super) fn hint(&self, line: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            self.line(&format!("{}: {line}", self.paint(CYAN, "hint")));
+        }
+    }
+
+    /// The failure that ends the program.
+    pub(super) fn error(&self, error: &anyhow::Error) {
+        let label = self.paint(RED, "error");
+        match error.downcast_ref::<Failure>() {
+            Some(failure) => {
+                self.line(&format!(
+                    "{label}: {}",
+                    text::clean_line(&failure.message, 2000)
+                ));
+                if let Some(detail) = &failure.detail {
+                    for line in detail.lines() {
+                        self.line(&format!("  {line}"));
+                    }
+                }
+                if let Some(hint) = &failure.hint {
+                    self.line(&format!("{}: {hint}", self.paint(CYAN, "hint")));
+                }
+            }
+            None => self.line(&format!(
+                "{label}: {}",
+                text::clean_line(&format!("{error:#}"), 2000)
+            )),
+        }
+    }
+
+    /// What an evaluator does.
+    pub(super) fn observer(&self) -> Observer {
+        let ui = self.clone();
+        Arc::new(move |event| ui.event(&event))
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Debug(message) | Event::Info(message) => self.verbose(message),
+            Event::Warning(message) => self.warning(message),
+            Event::Progress {
+                done,
+                total,
+                message,
+            } => {
+                let total = total.map_or(String::new(), |total| format!("/{total}"));
+                self.status(&format!("{done}{total} {message}"));
+            }
+            Event::CommandStarted { role, line } => {
+                let how = if line.uses_shell() {
+                    "with sh -c"
+                } else {
+                    "directly"
+                };
+                self.verbose(&format!("{role}: running {how}: {:?}", line.argv()));
+            }
+            Event::CommandEnded { role, result } => match result {
+                Ok(output) => {
+                    self.verbose(&format!(
+                        "{role}: {} after {}",
+                        output.exit,
+                        seconds(output.usage.wall_ns as f64 / 1e9)
+                    ));
+                    if output.survivors > 0 {
+                        self.warning(&format!(
+                            "the command for `{role}` left {} running; killed",
+                            count(u64::from(output.survivors), "process", "processes")
+                        ));
+                    }
+                }
+                Err(error) => self.verbose(&format!("{role}: {error}")),
+            },
+        }
+    }
+
+    /// What happens in an experiment.
+    pub(super) fn notice(&self, notice: &Notice<'_>) {
+        match notice {
+            Notice::MeasuringBaseline => self.status("measuring the baseline"),
+            Notice::Baseline(baseline) => self.info(&format!(
+                "baseline: {} {} {} ({})",
+                baseline.metric,
+                decision::number(baseline.value),
+                baseline.unit,
+                seconds(baseline.seconds)
+            )),
+            Notice::MeaningChanged => self.info(
+                "the evaluator or its settings are others than at the baseline: measuring it again",
+            ),
+            Notice::Trying(candidate) => {
+                self.info(&format!("try {}: {}", candidate.n, candidate.description));
+            }
+            Notice::Measuring(Side::Candidate) => self.status("measuring the candidate"),
+            Notice::Measuring(Side::Incumbent) => self.status("measuring the incumbent"),
+            Notice::Judged { judged, .. } => {
+                for diagnostic in &judged.diagnostics {
+                    self.diagnostic(diagnostic);
+                }
+            }
+            Notice::LeftAlone(files) => self.warning(&format!(
+                "left as they are, because they were edited meanwhile: {}",
+                files.join(", ")
+            )),
+            Notice::Interrupted(candidate) => self.warning(&format!(
+                "try {} was interrupted and is recorded as a crash; your target is as you left it",
+                candidate.n
+            )),
+            Notice::Evaluator(event) => self.event(event),
+            Notice::SettingUp(line) => self.info(&format!("setting up the worktree: {line}")),
+            Notice::NotShared(path) => self.warning(&format!(
+                "`{path}` is to be shared with the worktrees but does not exist"
+            )),
+        }
+    }
+
+    pub(super) fn diagnostic(&self, diagnostic: &Diagnostic) {
+        match diagnostic.severity {
+            Severity::Info => self.verbose(&diagnostic.message),
+            Severity::Warning | Severity::Error => self.warning(&diagnostic.message),
+        }
+    }
+
+    /// A verdict's word in its colour, for standard output.
+    pub(super) fn verdict(&self, verdict: Verdict) -> String {
+        let color = match verdict {
+            Verdict::Keep => GREEN,
+            Verdict::Discard => YELLOW,
+            Verdict::Crash => RED,
+        };
+        if std::io::stdout().is_terminal() {
+            self.paint(color, &verdict.to_string())
+        } else {
+            verdict.to_string()
+        }
+    }
+
+    /// Shows what is going on, on a terminal only, until the next line.
+    fn status(&self, line: &str) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let mut inner = self.lock();
+        if inner.live {
+            let _ = write!(
+                std::io::stderr().lock(),
+                "\r\u{1b}[2K{}",
+                text::clean_line(line, 78)
+            );
+            inner.status = true;
+        }
+    }
+
+    fn line(&self, line: &str) {
+        self.clear_status();
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+
+    fn clear_status(&self) {
+        let mut inner = self.lock();
+        if std::mem::take(&mut inner.status) {
+            let _ = write!(std::io::stderr().lock(), "\r\u{1b}[2K");
+        }
+    }
+
+    fn paint(&self, color: &str, text: &str) -> String {
+        if self.lock().color {
+            format!("\u{1b}[{color}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What clap says of a command line: help on standard output, mistakes on standard error.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// A duration for people.
+pub(super) fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.9995 => format!("{:.0} ms", s * 1000.0),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s => humantime::format_duration(std::time::Duration::from_secs(s as u64)).to_string(),
+    }
+}
+
+/// `1 process`, `2 processes`.
+pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{n} {many}")
+    }
+}

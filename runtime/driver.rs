@@ -1,0 +1,768 @@
+//! Carry out what the session decides: worktrees, measurements, the journal, refs, the checkout.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use crate::catalog::{self, Component};
+use crate::decision::{Policy, Ruling, Verdict};
+use crate::evaluator::{Descriptor, Given, Settings, is_name};
+use crate::experiment::{Experiment, Id, Objective};
+use crate::failure::{Exit, Failure};
+use crate::git::CommitId;
+use crate::host::{EvaluateError, Evaluation, Evaluator, Event, Host, Limits, Observer, Report};
+use crate::journal::{
+    Baseline, EvaluatorIdentity, Event as Recorded, History, Incumbent, Journal, Judged, Try,
+};
+use crate::measure::Measurement;
+use crate::process::{self, Cancel, CommandLine, Exit as ProcessExit, Launcher};
+use crate::project::{Found, Project};
+use crate::runlog::RunLog;
+use crate::session::{Session, Side, Step};
+use crate::text;
+use crate::workspace::{Contents, Tree, Workspace};
+
+/// What confines the commands: nothing yet but their own process tree.
+const SANDBOX: &str = "none";
+/// The longest description of a try, in characters.
+const DESCRIPTION_LIMIT: usize = 500;
+
+/// What happens, for whoever watches.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    MeasuringBaseline,
+    Baseline(&'a Baseline),
+    /// The baseline does not count any more: evaluator or settings are others.
+    MeaningChanged,
+    Trying(&'a Try),
+    Measuring(Side),
+    Judged {
+        candidate: &'a Try,
+        judged: &'a Judged,
+    },
+    /// Files that were edited while their candidate was measured, and stay as they are.
+    LeftAlone(&'a [String]),
+    /// A try that an earlier run did not finish.
+    Interrupted(&'a Try),
+    Evaluator(Event<'a>),
+    SettingUp(&'a CommandLine),
+    NotShared(&'a str),
+}
+
+/// Receives notices; called from the host's threads too.
+pub type Notify = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
+
+/// An evaluator with the settings to call it with.
+pub struct Instrument {
+    pub component: Component,
+    pub evaluator: Evaluator,
+    pub settings: Settings,
+}
+
+impl Instrument {
+    /// Loads an objective's evaluator and checks the owner's settings against it. `parameters` are
+    /// used instead of the objective's own; `base` is what a path to the evaluator is relative to.
+    pub fn load(
+        host: &Host,
+        objective: &Objective,
+        parameters: &BTreeMap<String, Given>,
+        limits: &Limits,
+        base: &Path,
+    ) -> Result<Self, Failure> {
+        let (component, evaluator) = load_evaluator(host, &objective.evaluator, base, limits)?;
+        let settings = evaluator
+            .descriptor()
+            .settings(parameters, &objective.commands)?;
+        Ok(Self {
+            component,
+            evaluator,
+            settings,
+        })
+    }
+
+    fn identity(&self) -> EvaluatorIdentity {
+        let descriptor = self.evaluator.descriptor();
+        EvaluatorIdentity {
+            reference: self.component.reference.clone(),
+            name: descriptor.name.clone(),
+            version: descriptor.version.clone(),
+            sha256: self.component.digest.clone(),
+        }
+    }
+}
+
+/// Finds and loads an evaluator.
+pub fn load_evaluator(
+    host: &Host,
+    reference: &str,
+    base: &Path,
+    limits: &Limits,
+) -> Result<(Component, Evaluator), Failure> {
+    let component = catalog::find(reference, base)?;
+    let evaluator = host
+        .load(&component.bytes, &component.digest, limits)
+        .map_err(|error| Failure::load(reference, &error))?;
+    Ok((component, evaluator))
+}
+
+/// Checks that an evaluator can report a metric.
+pub fn check_metric(descriptor: &Descriptor, name: &str) -> Result<(), Failure> {
+    if descriptor.metric(name).is_some() {
+        return Ok(());
+    }
+    if !descriptor.open_metrics {
+        let known: Vec<&str> = descriptor.metrics.iter().map(|m| m.name.as_str()).collect();
+        return Err(Failure::input(format!(
+            "the evaluator `{}` has no metric `{name}`",
+            descriptor.name
+        ))
+        .hint(format!("its metrics are: {}", known.join(", "))));
+    }
+    if !is_name(name) {
+        return Err(Failure::input(format!("`{name}` is no name for a metric"))
+            .hint("a metric's name is lower-case letters, digits and `_`, a letter first"));
+    }
+    Ok(())
+}
+
+/// The rule for an objective's metric.
+fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, Failure> {
+    let name = match &objective.metric {
+        Some(name) => name,
+        None => {
+            &descriptor
+                .metrics
+                .first()
+                .ok_or_else(|| {
+                    Failure::input(format!(
+                        "the evaluator `{}` leaves it to you which metric to read",
+                        descriptor.name
+                    ))
+                    .hint("name it: `--metric NAME --direction lower`")
+                })?
+                .name
+        }
+    };
+    check_metric(descriptor, name)?;
+    let declared = descriptor.metric(name);
+    let direction = objective
+        .direction
+        .or(declared.map(|metric| metric.direction))
+        .ok_or_else(|| {
+            Failure::input(format!(
+                "nobody says whether `{name}` should become lower or higher"
+            ))
+            .hint("give `--direction lower` or `--direction higher`")
+        })?;
+    let deterministic = match declared {
+        Some(metric) => metric.deterministic,
+        None => objective.deterministic.unwrap_or(false),
+    };
+    Ok(Policy::new(
+        name,
+        declared.map_or("", |metric| &metric.unit),
+        direction,
+        deterministic,
+        objective.min_improvement,
+    ))
+}
+
+/// One experiment, ready to measure and judge.
+pub struct Lab<'a> {
+    host: &'a Host,
+    launcher: &'a Launcher,
+    project: &'a Project,
+    found: Found,
+    instrument: Instrument,
+    policy: Policy,
+    workspace: Workspace,
+    environment: Vec<(OsString, OsString)>,
+    notify: Notify,
+}
+
+impl<'a> Lab<'a> {
+    /// Loads the evaluator and checks the settings; touches neither worktrees nor the journal.
+    pub fn open(
+        host: &'a Host,
+        launcher: &'a Launcher,
+        project: &'a Project,
+        found: Found,
+        state: &Path,
+        notify: Notify,
+    ) -> Result<Self, Failure> {
+        let experiment = &found.experiment;
+        let instrument = Instrument::load(
+            host,
+            &experiment.objective,
+            &experiment.given_parameters(),
+            &experiment.limits,
+            &project.directory,
+        )?;
+        let policy = policy(instrument.evaluator.descriptor(), &experiment.objective)?;
+        let workspace = Workspace::new(project, &found.id, state);
+        let environment = found.experiment.environment.variables();
+        Ok(Self {
+            host,
+            launcher,
+            project,
+            found,
+            instrument,
+            policy,
+            workspace,
+            environment,
+            notify,
+        })
+    }
+
+    pub fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub fn experiment(&self) -> &Experiment {
+        &self.found.experiment
+    }
+
+    pub fn id(&self) -> &Id {
+        &self.found.id
+    }
+
+    /// The experiment's own directory.
+    pub fn directory(&self) -> &Path {
+        &self.found.directory
+    }
+
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Measures a commit in a worktree.
+    pub fn measure_baseline(&self, commit: &str) -> anyhow::Result<Baseline> {
+        (self.notify)(Notice::MeasuringBaseline);
+        let started = Instant::now();
+        let tree = self.tree(0, commit)?;
+        let log = RunLog::open(&self.found.directory, 0, "baseline");
+        let (report, value) = self
+            .measure(&tree, log)
+            .map_err(|error| Failure::evaluation(&error))
+            .map_err(|failure| Failure {
+                message: format!("the baseline cannot be measured: {}", failure.message),
+                ..failure
+            })?;
+        Ok(Baseline {
+            commit: commit.to_owned(),
+            metric: self.policy.metric.clone(),
+            unit: self.policy.unit.clone(),
+            value,
+            measurements: report.measurements,
+            meaning: self.meaning(),
+            evaluator: self.instrument.identity(),
+            seconds: started.elapsed().as_secs_f64(),
+            sandbox: SANDBOX.to_owned(),
+        })
+    }
+
+    /// Records a baseline and makes the branch, which must not exist yet.
+    pub fn start(&self, journal: &mut Journal, baseline: Baseline) -> anyhow::Result<()> {
+        let commit = baseline.commit.clone();
+        journal
+            .append(Recorded::Baseline(baseline))
+            .map_err(Failure::from)?;
+        self.project
+            .repository
+            .update_refs(&[(self.found.id.branch(), &commit, Some(""))])
+            .map_err(Failure::from)?;
+        Ok(())
+    }
+
+    /// Judges the target as it stands in the checkout, once.
+    ///
+    /// Returns the verdict, or `None` where the target is the incumbent's.
+    pub fn run_single(
+        &self,
+        journal: &mut Journal,
+        description: &str,
+    ) -> anyhow::Result<Option<Judged>> {
+        if self.project.repository.branch == self.found.id.branch() {
+            return Err(Failure::input(format!(
+                "the experiment's own branch `autoresearch/{}` is checked out",
+                self.found.id
+            ))
+            .hint("switch to another branch: keeps are added to that one behind your back")
+            .into());
+        }
+        self.recover(journal)?;
+        let meaning = self.meaning();
+        let history = journal.history();
+        let comparable = history
+            .baseline
+            .as_ref()
+            .is_some_and(|baseline| baseline.meaning == meaning);
+        if !comparable && history.baseline.is_some() {
+            (self.notify)(Notice::MeaningChanged);
+        }
+        let incumbent = history.incumbent.clone();
+        let known = incumbent.as_ref().filter(|_| comparable).map(|i| i.value);
+        let mut session = Session::new(self.policy.clone(), known, 1);
+        let mut turn: Option<Turn> = None;
+        let mut outcome = None;
+        loop {
+            match session.next_step() {
+                Step::MeasureBaseline => {
+                    let commit = match &incumbent {
+                        Some(incumbent) => incumbent.commit.clone(),
+                        None => self.start_commit()?,
+                    };
+                    let baseline = self.measure_baseline(&commit)?;
+                    (self.notify)(Notice::Baseline(&baseline));
+                    session.baseline(baseline.value);
+                    if incumbent.is_some() {
+                        journal
+                            .append(Recorded::Baseline(baseline))
+                            .map_err(Failure::from)?;
+                    } else {
+                        self.start(journal, baseline)?;
+                    }
+                }
+                Step::Propose => {
+                    let incumbent = incumbent_of(journal.history())?;
+                    turn = self.take_up(journal, &incumbent, description)?;
+                    match &turn {
+                        Some(turn) => {
+                            (self.notify)(Notice::Trying(&turn.candidate));
+                            session.proposed(coin());
+                        }
+                        None => session.finish(),
+                    }
+                }
+                Step::Measure(side) => {
+                    let turn = turn.as_mut().context("a side is measured before a try")?;
+                    self.measure_side(turn, side, &mut session)?;
+                }
+                Step::Record {
+                    ruling,
+                    value,
+                    incumbent,
+                } => {
+                    let turn = turn.take().context("a ruling comes before a try")?;
+                    let judged = turn.judged(ruling, value, incumbent);
+                    journal
+                        .append(Recorded::Verdict(Box::new(judged.clone())))
+                        .map_err(Failure::from)?;
+                    (self.notify)(Notice::Judged {
+                        candidate: &turn.candidate,
+                        judged: &judged,
+                    });
+                    self.settle(journal, &turn.candidate, judged.verdict, || {
+                        Ok((turn.incumbent_contents.clone(), turn.contents.clone()))
+                    })?;
+                    session.recorded();
+                    outcome = Some(judged);
+                }
+                Step::Finish => return Ok(outcome),
+            }
+        }
+    }
+
+    /// The commit that the experiment starts from: the user's HEAD, or the branch if there is one
+    /// whose journal was lost.
+    fn start_commit(&self) -> anyhow::Result<CommitId> {
+        let branch = self.found.id.branch();
+        if self
+            .project
+            .repository
+            .resolve(&branch)
+            .map_err(Failure::from)?
+            .is_some()
+        {
+            return Err(branch_exists(&self.found.id).into());
+        }
+        Ok(self.project.repository.head.clone())
+    }
+
+    /// Finishes what an earlier run that was killed left open.
+    fn recover(&self, journal: &mut Journal) -> anyhow::Result<()> {
+        if let Some(candidate) = journal.history().interrupted.clone() {
+            (self.notify)(Notice::Interrupted(&candidate));
+            let judged = Judged {
+                n: candidate.n,
+                verdict: Verdict::Crash,
+                reason: "interrupted: not judged".to_owned(),
+                value: None,
+                incumbent_value: incumbent_of(journal.history())?.value,
+                measurements: vec![],
+                incumbent_measurements: vec![],
+                diagnostics: vec![],
+                seconds: 0.0,
+                sandbox: SANDBOX.to_owned(),
+            };
+            journal
+                .append(Recorded::Verdict(Box::new(judged)))
+                .map_err(Failure::from)?;
+            // Not judged, so the checkout keeps the candidate: it is taken up again.
+            self.publish(&candidate, Verdict::Discard)?;
+            journal
+                .append_unsynced(Recorded::Settled { n: candidate.n })
+                .map_err(Failure::from)?;
+        }
+        if let Some((candidate, judged)) = journal.history().unsettled.clone() {
+            self.settle(journal, &candidate, judged.verdict, || {
+                let tree = self.tree(0, &candidate.parent)?;
+                let incumbent = Contents::read(&tree.directory, self.targets())?;
+                tree.reset(&candidate.commit).map_err(Failure::from)?;
+                Ok((incumbent, Contents::read(&tree.directory, self.targets())?))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Puts a recorded verdict into effect. `contents` are the incumbent's and the candidate's.
+    fn settle(
+        &self,
+        journal: &mut Journal,
+        candidate: &Try,
+        verdict: Verdict,
+        contents: impl FnOnce() -> anyhow::Result<(Contents, Contents)>,
+    ) -> anyhow::Result<()> {
+        self.publish(candidate, verdict)?;
+        if verdict != Verdict::Keep {
+            let (incumbent, contents) = contents()?;
+            let left = incumbent.restore(&self.project.directory, &contents)?;
+            if !left.is_empty() {
+                (self.notify)(Notice::LeftAlone(&left));
+            }
+        }
+        journal
+            .append_unsynced(Recorded::Settled { n: candidate.n })
+            .map_err(Failure::from)?;
+        Ok(())
+    }
+
+    /// Makes the candidate reachable and, for a keep, moves the branch to it.
+    fn publish(&self, candidate: &Try, verdict: Verdict) -> anyhow::Result<()> {
+        let repository = &self.project.repository;
+        let branch = self.found.id.branch();
+        let mut updates = vec![(
+            self.found.id.candidate(candidate.n),
+            candidate.commit.as_str(),
+            None,
+        )];
+        if verdict == Verdict::Keep {
+            updates.push((
+                branch.clone(),
+                &candidate.commit,
+                Some(candidate.parent.as_str()),
+            ));
+        }
+        let Err(error) = repository.update_refs(&updates) else {
+            return Ok(());
+        };
+        if verdict == Verdict::Keep {
+            let now = repository.resolve(&branch).map_err(Failure::from)?;
+            if now.as_deref() == Some(&candidate.commit) {
+                // An earlier run came this far.
+                updates.pop();
+                repository.update_refs(&updates).map_err(Failure::from)?;
+                return Ok(());
+            }
+            if now.as_deref() != Some(&candidate.parent) {
+                return Err(Failure::input(format!(
+                    "the branch `autoresearch/{}` is not where this experiment left it",
+                    self.found.id
+                ))
+                .hint(format!(
+                    "put it back with `git branch -f autoresearch/{} {}` and run again: the verdict is recorded",
+                    self.found.id, candidate.parent
+                ))
+                .into());
+            }
+        }
+        Err(Failure::from(error).into())
+    }
+
+    /// Takes the checkout's target as a candidate on top of the incumbent.
+    fn take_up(
+        &self,
+        journal: &mut Journal,
+        incumbent: &Incumbent,
+        description: &str,
+    ) -> anyhow::Result<Option<Turn>> {
+        let contents = Contents::read(&self.project.directory, self.targets())?;
+        let (at, other) = self
+            .workspace
+            .roles(&incumbent.commit, self.policy.deterministic);
+        let tree = self.tree(at, &incumbent.commit)?;
+        let incumbent_contents = Contents::read(&tree.directory, self.targets())?;
+        if contents == incumbent_contents {
+            return Ok(None);
+        }
+        contents.write(&tree.directory)?;
+        let n = journal.history().tries + 1;
+        let description = match text::clean_line(description, DESCRIPTION_LIMIT) {
+            empty if empty.is_empty() => format!("try {n}"),
+            description => description,
+        };
+        let message = format!(
+            "{description}\n\nAutoresearch-Experiment: {}\nAutoresearch-Try: {n}\n",
+            self.found.id
+        );
+        let Some(commit) = tree
+            .commit(&self.workspace.paths(self.targets()), &message)
+            .map_err(Failure::from)?
+        else {
+            // Git's own filters make the two the same.
+            return Ok(None);
+        };
+        let candidate = Try {
+            n,
+            commit,
+            parent: incumbent.commit.clone(),
+            description,
+        };
+        journal
+            .append(Recorded::Try(candidate.clone()))
+            .map_err(Failure::from)?;
+        Ok(Some(Turn {
+            candidate,
+            contents,
+            incumbent_contents,
+            candidate_tree: tree,
+            incumbent_tree: other,
+            started: Instant::now(),
+            reports: [None, None],
+        }))
+    }
+
+    fn measure_side(
+        &self,
+        turn: &mut Turn,
+        side: Side,
+        session: &mut Session,
+    ) -> anyhow::Result<()> {
+        (self.notify)(Notice::Measuring(side));
+        let incumbent_tree;
+        let (tree, name) = match side {
+            Side::Candidate => (&turn.candidate_tree, "candidate"),
+            Side::Incumbent => {
+                incumbent_tree = self.tree(turn.incumbent_tree, &turn.candidate.parent)?;
+                (&incumbent_tree, "incumbent")
+            }
+        };
+        let log = RunLog::open(&self.found.directory, turn.candidate.n, name);
+        match (self.measure(tree, log), side) {
+            (Ok((report, value)), _) => {
+                turn.reports[side as usize] = Some(report);
+                session.measured(side, value);
+            }
+            (Err(error), Side::Candidate) if error.blames_candidate() => {
+                session.crashed(text::clean_line(&error.to_string(), 500));
+            }
+            (Err(error), side) => {
+                let failure = Failure::evaluation(&error);
+                let who = match side {
+                    Side::Candidate => "the candidate",
+                    Side::Incumbent => "the incumbent",
+                };
+                return Err(Failure {
+                    message: format!("{who} cannot be measured: {}", failure.message),
+                    ..failure
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self, tree: &Tree, log: RunLog) -> Result<(Report, f64), EvaluateError> {
+        let experiment = &self.found.experiment;
+        let evaluation = Evaluation {
+            directory: &tree.directory,
+            targets: &experiment.target,
+            settings: &self.instrument.settings,
+            round: 0,
+            environment: &self.environment,
+            limits: &experiment.limits,
+            time_limit: experiment.time_limit(),
+        };
+        let notify = Arc::clone(&self.notify);
+        let log = Arc::new(log);
+        let observer: Observer = {
+            let log = Arc::clone(&log);
+            Arc::new(move |event| {
+                log.event(&event);
+                notify(Notice::Evaluator(event));
+            })
+        };
+        let result = self
+            .host
+            .evaluate(&self.instrument.evaluator, &evaluation, observer);
+        log.result(&result);
+        let report = result?;
+        let metric = &self.policy.metric;
+        let value = report.measurement(metric).map(Measurement::value);
+        match value {
+            Some(value) => Ok((report, value)),
+            None => Err(EvaluateError::CandidateFailed(format!(
+                "the metric `{metric}` was not reported"
+            ))),
+        }
+    }
+
+    /// A worktree at a commit, with what it shares, set up.
+    fn tree(&self, index: usize, commit: &str) -> anyhow::Result<Tree> {
+        let workspace = &self.found.experiment.workspace;
+        let (tree, _) = self.workspace.tree(index, commit)?;
+        for path in tree.share(&self.project.directory, &workspace.share)? {
+            (self.notify)(Notice::NotShared(&path));
+        }
+        if let Some(setup) = &workspace.setup {
+            self.set_up(&tree, setup)?;
+        }
+        Ok(tree)
+    }
+
+    /// Runs the setup command, unless it has been run in this worktree.
+    fn set_up(&self, tree: &Tree, setup: &CommandLine) -> anyhow::Result<()> {
+        let done = setup.to_string();
+        if std::fs::read_to_string(&tree.setup_note).is_ok_and(|note| note == done) {
+            return Ok(());
+        }
+        (self.notify)(Notice::SettingUp(setup));
+        let experiment = &self.found.experiment;
+        let command = process::Command {
+            line: setup,
+            directory: &tree.directory,
+            environment: &self.environment,
+            deadline: experiment.time_limit(),
+            grace: std::time::Duration::from_millis(experiment.limits.command_grace_ms.into()),
+            output_limit: (experiment.limits.command_output_kib as usize) << 10,
+        };
+        let failed = |what: String| {
+            Failure::new(
+                Exit::Measurement,
+                format!("the setup command `{setup}` failed: {what}"),
+            )
+            .hint("mend `setup` under `[workspace]` in the experiment")
+        };
+        let output = process::run(self.launcher, &command, &Cancel::default())
+            .map_err(|error| failed(error.to_string()))?;
+        if output.exit != ProcessExit::Code(0) {
+            let said = text::tail(&[output.stdout.bytes, output.stderr.bytes].concat(), 10);
+            return Err(failed(output.exit.to_string()).detail(said).into());
+        }
+        std::fs::write(&tree.setup_note, done)
+            .with_context(|| format!("cannot write `{}`", tree.setup_note.display()))
+    }
+
+    /// A digest of everything that decides what a value means.
+    fn meaning(&self) -> String {
+        let experiment = &self.found.experiment;
+        let settings = &self.instrument.settings;
+        let commands: BTreeMap<&String, Vec<String>> = settings
+            .commands
+            .iter()
+            .map(|(role, line)| (role, line.argv()))
+            .collect();
+        let parts = serde_json::json!([
+            self.instrument.component.digest,
+            self.policy.metric,
+            self.policy.direction,
+            settings.parameters,
+            commands,
+            experiment.target,
+            experiment.environment,
+        ]);
+        catalog::digest(parts.to_string().as_bytes())
+    }
+
+    fn targets(&self) -> &[String] {
+        &self.found.experiment.target
+    }
+}
+
+/// The failure where an experiment's branch is there before the experiment.
+pub fn branch_exists(id: &Id) -> Failure {
+    Failure::input(format!("there is a branch `autoresearch/{id}` already")).hint(format!(
+        "choose another name, or delete it: `git branch -D autoresearch/{id}`"
+    ))
+}
+
+/// One candidate on its way to a verdict.
+struct Turn {
+    candidate: Try,
+    contents: Contents,
+    incumbent_contents: Contents,
+    candidate_tree: Tree,
+    /// The index of the incumbent's worktree.
+    incumbent_tree: usize,
+    started: Instant,
+    /// By [`Side`].
+    reports: [Option<Report>; 2],
+}
+
+impl Turn {
+    fn judged(&self, ruling: Ruling, value: Option<f64>, incumbent_value: f64) -> Judged {
+        let measurements = |side: Side| {
+            self.reports[side as usize]
+                .as_ref()
+                .map_or_else(Vec::new, |report| report.measurements.clone())
+        };
+        let diagnostics = self.reports[Side::Candidate as usize]
+            .as_ref()
+            .map_or_else(Vec::new, |report| report.diagnostics.clone());
+        Judged {
+            n: self.candidate.n,
+            verdict: ruling.verdict,
+            reason: ruling.reason,
+            value,
+            incumbent_value,
+            measurements: measurements(Side::Candidate),
+            incumbent_measurements: measurements(Side::Incumbent),
+            diagnostics,
+            seconds: self.started.elapsed().as_secs_f64(),
+            sandbox: SANDBOX.to_owned(),
+        }
+    }
+}
+
+fn incumbent_of(history: &History) -> anyhow::Result<Incumbent> {
+    history
+        .incumbent
+        .clone()
+        .context("the journal has a try and no baseline")
+}
+
+/// A fair coin, from the seed that the standard library draws for each hash map.
+fn coin() -> bool {
+    RandomState::new().build_hasher().finish() & 1 == 0
+}
+
+/// Measures a directory as it is, once.
+pub fn measure_directory(
+    host: &Host,
+    instrument: &Instrument,
+    experiment: &Experiment,
+    directory: &Path,
+    observer: Observer,
+) -> Result<Report, Failure> {
+    let environment = experiment.environment.variables();
+    let evaluation = Evaluation {
+        directory,
+        targets: &experiment.target,
+        settings: &instrument.settings,
+        round: 0,
+        environment: &environment,
+        limits: &experiment.limits,
+        time_limit: experiment.time_limit(),
+    };
+    host.evaluate(&instrument.evaluator, &evaluation, observer)
+        .map_err(|error| Failure::evaluation(&error))
+}

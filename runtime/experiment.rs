@@ -1,0 +1,409 @@
+//! An experiment's definition: `experiment.toml`, its defaults, and what is checked about it.
+//!
+//! ```toml
+//! version = 1
+//! target = ["src/search.py"]        # relative to the project
+//! budget = "5m"                     # per evaluation; the hard limit is 2.5 times as long
+//!
+//! [objective]
+//! evaluator = "benchmark_speed"     # built-in, or a path relative to the project
+//! metric = "p50_ms"                 # default: the evaluator's first
+//! direction = "lower"               # default: the metric's own
+//! deterministic = false             # only for metrics that the evaluator does not declare
+//! min_improvement = "1%"            # or a number, in the metric's unit
+//! parameters = { runs = 5 }
+//! commands.benchmark = "python bench.py"     # a list runs without a shell
+//!
+//! [workspace]
+//! share = [".venv"]                 # ignored paths that the worktrees need
+//! setup = "uv sync --offline"       # once per worktree
+//!
+//! [environment]
+//! pass = ["DATABASE_URL"]
+//! set = { PYTHONHASHSEED = "0" }
+//!
+//! [limits]
+//! memory_mib = 256
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::decision::MinImprovement;
+use crate::environment::Environment;
+use crate::evaluator::Given;
+use crate::host::Limits;
+use crate::measure::Direction;
+use crate::process::CommandLine;
+
+/// The version of the file's format.
+pub const VERSION: i64 = 1;
+/// An evaluation is ended after its budget times this.
+const HARD_LIMIT: f64 = 2.5;
+/// The budget where none is given.
+pub const DEFAULT_BUDGET: Duration = Duration::from_secs(5 * 60);
+/// The longest budget: a week.
+const MAX_BUDGET: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// `domain/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id {
+    domain: String,
+    name: String,
+}
+
+impl Id {
+    pub fn new(domain: &str, name: &str) -> Result<Self, String> {
+        for part in [domain, name] {
+            let fits = !part.is_empty()
+                && part.len() <= 64
+                && part.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            if !fits {
+                return Err(format!(
+                    "`{part}` cannot be part of an experiment's name: letters, digits, `-` and `_` can, 64 at most, a letter or digit first"
+                ));
+            }
+        }
+        Ok(Self {
+            domain: domain.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The branch that holds the kept candidates.
+    pub fn branch(&self) -> String {
+        format!("refs/heads/autoresearch/{self}")
+    }
+
+    /// The ref that keeps candidate `n` reachable.
+    pub fn candidate(&self, n: u64) -> String {
+        format!("refs/autoresearch/{self}/{n}")
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.domain, self.name)
+    }
+}
+
+impl FromStr for Id {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (domain, name) = text
+            .split_once('/')
+            .ok_or_else(|| format!("`{text}` is not of the form domain/name"))?;
+        Self::new(domain, name)
+    }
+}
+
+/// An experiment's definition, as its file holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    pub version: i64,
+    /// For an experiment in the user's own directory: the project that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Relative to the project, at least one.
+    pub target: Vec<String>,
+    #[serde(default = "default_budget", with = "duration")]
+    pub budget: Duration,
+    pub objective: Objective,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub workspace: Workspace,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub environment: Environment,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Limits,
+}
+
+/// The evaluator and metric to improve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    pub evaluator: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deterministic: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_improvement: Option<MinImprovement>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, toml::Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, CommandLine>,
+}
+
+/// What the worktrees need besides what git tracks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Workspace {
+    /// Paths in the project that are linked into the worktrees.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub share: Vec<String>,
+    /// Run once in each new worktree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<CommandLine>,
+}
+
+/// Why an experiment's file cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ExperimentError {
+    /// Not of the form that it should have; the text shows the place.
+    #[error("it has a mistake")]
+    Syntax(String),
+    #[error("it is of version {0}, and this program reads version {VERSION}")]
+    Version(String),
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Experiment {
+    /// Reads an experiment's file.
+    pub fn parse(text: &str) -> Result<Self, ExperimentError> {
+        let syntax = |error: toml::de::Error| ExperimentError::Syntax(error.to_string());
+        let table: toml::Table = toml::from_str(text).map_err(syntax)?;
+        match table.get("version") {
+            Some(toml::Value::Integer(VERSION)) => {}
+            Some(other) => return Err(ExperimentError::Version(other.to_string())),
+            None => {
+                return Err(ExperimentError::Invalid(format!(
+                    "it does not say its version: `version = {VERSION}`"
+                )));
+            }
+        }
+        let experiment: Experiment = toml::from_str(text).map_err(syntax)?;
+        experiment.check().map_err(ExperimentError::Invalid)?;
+        Ok(experiment)
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// The wall time after which an evaluation is ended.
+    pub fn time_limit(&self) -> Duration {
+        self.budget.mul_f64(HARD_LIMIT)
+    }
+
+    /// The parameters, before their types are known.
+    pub fn given_parameters(&self) -> BTreeMap<String, Given> {
+        self.objective
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), Given::Toml(value.clone())))
+            .collect()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.target.is_empty() {
+            return Err("`target` names no file".to_owned());
+        }
+        for path in self.target.iter().chain(&self.workspace.share) {
+            check_relative(path)?;
+        }
+        check_budget(self.budget)?;
+        if let Some(name) = self.environment.invalid_name() {
+            return Err(format!("`{name}` is no environment variable"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a path stays inside the project: relative, plain components, not in `.git`.
+pub fn check_relative(path: &str) -> Result<(), String> {
+    let mut components = Path::new(path).components().peekable();
+    if components.peek().is_none() {
+        return Err("an empty path is no target".to_owned());
+    }
+    for component in components {
+        match component {
+            Component::Normal(name) if name.eq_ignore_ascii_case(".git") => {
+                return Err(format!("`{path}` is git's own"));
+            }
+            Component::Normal(name) if name == ".autoresearch" => {
+                return Err(format!("`{path}` holds the experiment itself"));
+            }
+            Component::Normal(_) => {}
+            _ => return Err(format!("`{path}` is not a path inside the project")),
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a budget is longer than nothing and at most a week.
+pub fn check_budget(budget: Duration) -> Result<(), String> {
+    if budget.is_zero() || budget > MAX_BUDGET {
+        return Err("the budget is from `1ms` to `7d`".to_owned());
+    }
+    Ok(())
+}
+
+fn default_budget() -> Duration {
+    DEFAULT_BUDGET
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Durations as people write them: `5m`, `1h 30m`, `500ms`.
+mod duration {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*duration))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map_err(|_| {
+            serde::de::Error::custom(format!("`{text}` is no duration such as `5m` or `90s`"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"
+        version = 1
+        target = ["src/a.py", "b.md"]
+        budget = "90s"
+        [objective]
+        evaluator = "benchmark_speed"
+        metric = "p50_ms"
+        direction = "lower"
+        min_improvement = "2%"
+        parameters = { runs = 7 }
+        commands.benchmark = ["python", "bench.py"]
+        [workspace]
+        share = [".venv"]
+        setup = "make deps && true"
+        [environment]
+        pass = ["X"]
+        set = { Y = "1" }
+        [limits]
+        memory_mib = 512
+    "#;
+
+    #[test]
+    fn a_whole_file_survives_being_written() {
+        let experiment = Experiment::parse(WHOLE).unwrap();
+        assert_eq!(experiment.time_limit(), Duration::from_secs(225));
+        let again = Experiment::parse(&experiment.to_text().unwrap()).unwrap();
+        assert_eq!(again, experiment);
+    }
+
+    #[test]
+    fn the_shortest_file_has_defaults() {
+        let experiment =
+            Experiment::parse("version = 1\ntarget = ['a']\n[objective]\nevaluator = 'e'").unwrap();
+        assert_eq!(experiment.budget, DEFAULT_BUDGET);
+        assert_eq!(experiment.limits, Limits::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_shown_where_they_stand() {
+        for (from, to) in [
+            ("budget =", "colour = 1\nbudget ="),
+            ("metric =", "colour = 1\nmetric ="),
+            ("memory_mib", "colour"),
+            ("share", "colour"),
+        ] {
+            match Experiment::parse(&WHOLE.replacen(from, to, 1)) {
+                Err(ExperimentError::Syntax(text)) => {
+                    assert!(text.contains("colour") && text.contains('^'), "{text}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn other_versions_are_told_before_anything_else() {
+        let text = "version = 2\nunheard_of = true";
+        assert_eq!(
+            Experiment::parse(text),
+            Err(ExperimentError::Version("2".into()))
+        );
+        assert!(matches!(
+            Experiment::parse("target = []"),
+            Err(ExperimentError::Invalid(_))
+        ));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (from, to) in [
+            ("[\"src/a.py\", \"b.md\"]", "[]"),
+            ("src/a.py", "../a.py"),
+            ("src/a.py", "/etc/passwd"),
+            ("src/a.py", ".git/config"),
+            ("src/a.py", "x/.GIT/hooks/y"),
+            ("src/a.py", ".autoresearch/a/b/experiment.toml"),
+            ("src/a.py", ""),
+            (".venv", "../x"),
+            ("90s", "0s"),
+            ("90s", "8d"),
+            ("\"X\"", "\"A=B\""),
+        ] {
+            let result = Experiment::parse(&WHOLE.replacen(from, to, 1));
+            assert!(
+                matches!(result, Err(ExperimentError::Invalid(_))),
+                "{to}: {result:?}"
+            );
+        }
+        for (from, to) in [
+            ("\"90s\"", "90"),
+            ("90s", "soon"),
+            ("\"2%\"", "\"a bit\""),
+            ("\"lower\"", "\"down\""),
+        ] {
+            let result = Experiment::parse(&WHOLE.replacen(from, to, 1));
+            assert!(
+                matches!(result, Err(ExperimentError::Syntax(_))),
+                "{to}: {result:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_fit_for_refs_and_paths() {
+        assert_eq!(
+            "a-1/b_2".parse::<Id>().unwrap().branch(),
+            "refs/heads/autoresearch/a-1/b_2"
+        );
+        for bad in [
+            "a", "a/", "/b", "a/b/c", "../b", "a/.b", "a/-b", "a/b c", "a/b.lock", "ä/b",
+        ] {
+            assert!(bad.parse::<Id>().is_err(), "{bad}");
+        }
+    }
+}

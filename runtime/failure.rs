@@ -1,0 +1,114 @@
+//! A failure as its user sees it: one line, what to do about it, an exit code.
+
+use crate::evaluator::SettingsError;
+use crate::host::{EvaluateError, LoadError};
+
+/// The exit codes of the program. 0 is success: the command did what it was asked, whatever the
+/// verdict was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something went wrong that has no code of its own: a disk is full, a file cannot be read.
+    Failure = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The experiment, its target or a setting is wrong.
+    Input = 3,
+    /// The surroundings do not allow it: no git, no repository, no commit.
+    Environment = 4,
+    /// The evaluator cannot be loaded, breaks the contract, or cannot do its work.
+    Evaluator = 5,
+    /// What was to be measured failed: the command does not run, crashes, or takes too long.
+    Measurement = 6,
+    /// Another run of the experiment is going on.
+    Busy = 7,
+}
+
+/// A failure as its user sees it.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    /// One line, lower case, values in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// More lines: a backtrace, a span of a file.
+    pub detail: Option<String>,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+            detail: None,
+        }
+    }
+
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(Exit::Input, message)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        self.detail = (!detail.trim().is_empty()).then_some(detail);
+        self
+    }
+
+    /// Why a file or built-in is no evaluator.
+    pub fn load(reference: &str, error: &LoadError) -> Self {
+        let failure = Self::new(
+            Exit::Evaluator,
+            format!("`{reference}` cannot be used as an evaluator: {error}"),
+        )
+        .hint(error.hint());
+        match error {
+            LoadError::Describe(EvaluateError::Trapped { detail, .. }) => {
+                failure.detail(detail.clone())
+            }
+            _ => failure,
+        }
+    }
+
+    /// Why there is no measurement.
+    pub fn evaluation(error: &EvaluateError) -> Self {
+        let exit = match error {
+            EvaluateError::CandidateFailed(_) | EvaluateError::TimedOut(_) => Exit::Measurement,
+            EvaluateError::Setup(_) => Exit::Failure,
+            _ => Exit::Evaluator,
+        };
+        // An evaluator's own words may have more lines: the first is the message.
+        let text = error.to_string();
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let failure = Self {
+            hint: error.hint(),
+            ..Self::new(exit, first).detail(rest)
+        };
+        match error {
+            EvaluateError::Trapped { detail, .. } => failure.detail(detail.clone()),
+            _ => failure,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::input(error.to_string()).hint(error.hint())
+    }
+}

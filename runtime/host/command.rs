@@ -1,0 +1,147 @@
+//! The `command` import: run what the owner bound to a role.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::Event;
+use super::bindings::autoresearch::evaluator::command as wit;
+use super::state::State;
+use crate::process::{self, Cancel, CommandLine, Exit, Launcher, RunError};
+use crate::text;
+
+/// The commands of one evaluation, by role.
+#[derive(Debug, Clone)]
+pub(super) struct Grants {
+    pub(super) bindings: BTreeMap<String, CommandLine>,
+    pub(super) directory: PathBuf,
+    pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) launcher: Launcher,
+    /// When the evaluation's time is up.
+    pub(super) deadline: Instant,
+}
+
+/// The command that runs now, if any.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Running {
+    current: Arc<Mutex<Option<(Cancel, JoinHandle<()>)>>>,
+}
+
+impl Running {
+    pub(super) fn is_running(&self) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(|(_, thread)| !thread.is_finished())
+    }
+
+    /// Ends the command that a cancelled evaluation left, and waits until it is gone.
+    pub(super) fn end_and_wait(&self) {
+        let current = self.lock().take();
+        if let Some((cancel, thread)) = current {
+            if !thread.is_finished() {
+                cancel.cancel();
+            }
+            let _ = thread.join();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Cancel, JoinHandle<()>)>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl wit::Host for State {
+    async fn run(&mut self, role: String) -> wasmtime::Result<Result<wit::Output, wit::Error>> {
+        self.meter.count_bytes(role.len())?;
+        self.meter.count_command()?;
+        let role = text::clean_line(&role, 64);
+        let bound = self
+            .grants
+            .as_ref()
+            .and_then(|grants| Some((grants.clone(), grants.bindings.get(&role)?.clone())));
+        let Some((grants, line)) = bound else {
+            return Ok(Err(wit::Error::NotGranted(format!(
+                "no command is bound to the role `{role}`; bind one with `--command {role}='YOUR COMMAND'`"
+            ))));
+        };
+        self.tell(Event::CommandStarted {
+            role: &role,
+            line: &line,
+        });
+        let result = self.run_in_thread(grants, line).await?;
+        self.tell(Event::CommandEnded {
+            role: &role,
+            result: &result,
+        });
+        Ok(match result {
+            Ok(output) => {
+                self.meter
+                    .count_bytes(output.stdout.bytes.len() + output.stderr.bytes.len())?;
+                Ok(convert(output))
+            }
+            Err(error @ RunError::NotStarted { .. }) => {
+                Err(wit::Error::NotStarted(error.to_string()))
+            }
+            Err(error @ RunError::Launcher(_)) => Err(wit::Error::Other(error.to_string())),
+        })
+    }
+}
+
+impl State {
+    /// Runs a command in a thread, so that the guest waits for it without blocking its deadline.
+    async fn run_in_thread(
+        &mut self,
+        grants: Grants,
+        line: CommandLine,
+    ) -> wasmtime::Result<Result<process::Output, RunError>> {
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let cancel = Cancel::default();
+        let (grace, output_limit) = (
+            self.limits.command_grace(),
+            (self.limits.command_output_kib as usize) << 10,
+        );
+        let thread = std::thread::Builder::new()
+            .name("command".to_owned())
+            .spawn({
+                let cancel = cancel.clone();
+                move || {
+                    let command = process::Command {
+                        line: &line,
+                        directory: &grants.directory,
+                        environment: &grants.environment,
+                        deadline: grants.deadline.saturating_duration_since(Instant::now()),
+                        grace,
+                        output_limit,
+                    };
+                    let _ = send.send(process::run(&grants.launcher, &command, &cancel));
+                }
+            })?;
+        *self.commands.lock() = Some((cancel, thread));
+        Ok(receive
+            .await
+            .unwrap_or_else(|_| Err(RunError::Launcher("its thread ended".to_owned()))))
+    }
+}
+
+fn convert(output: process::Output) -> wit::Output {
+    wit::Output {
+        exit: match output.exit {
+            Exit::Code(code) => wit::Exit::Code(code),
+            Exit::Signal(signal) => wit::Exit::Signal(signal),
+            Exit::TimedOut | Exit::Cancelled => wit::Exit::TimedOut,
+        },
+        stdout: output.stdout.bytes,
+        stderr: output.stderr.bytes,
+        stdout_truncated: output.stdout.truncated,
+        stderr_truncated: output.stderr.truncated,
+        usage: wit::Usage {
+            wall_ns: output.usage.wall_ns,
+            user_ns: Some(output.usage.user_ns),
+            system_ns: Some(output.usage.system_ns),
+            peak_rss_bytes: Some(output.usage.peak_rss_bytes),
+        },
+    }
+}

@@ -1,0 +1,432 @@
+//! Load evaluators and let them measure: all that knows wasmtime.
+//!
+//! A component is compiled once and kept ([`cache`]), instantiated anew for each evaluation with
+//! nothing but what its settings grant it, and held to its [`Limits`]. What comes back is plain
+//! data, checked against the contract.
+
+mod bindings;
+mod cache;
+mod command;
+mod convert;
+mod engine;
+mod limits;
+mod model;
+mod progress;
+mod state;
+mod transcript;
+
+pub use engine::CONTRACT;
+pub use limits::{LIMIT_NAMES, Limits, LimitsError};
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+
+use crate::evaluator::{Descriptor, Settings};
+use crate::measure::Measurement;
+use crate::process::{Launcher, Output, RunError};
+use crate::text;
+use bindings::{Plugin, PluginPre};
+use state::State;
+
+/// The largest component that is read, in bytes.
+const COMPONENT_LIMIT: usize = 128 << 20;
+/// How long an evaluator has, after the limit ended its command, to say what it saw.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Compiles components and runs them.
+pub struct Host {
+    engine: Engine,
+    linker: Linker<State>,
+    cache: Option<cache::Cache>,
+    launcher: Launcher,
+}
+
+/// A component that implements the contract, ready to measure.
+pub struct Evaluator {
+    pre: PluginPre<State>,
+    descriptor: Descriptor,
+    imports: Vec<String>,
+}
+
+/// One evaluation: what to measure, with what, within what.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    /// The candidate's directory: the guest's `.`, read-only, and where its commands run.
+    pub directory: &'a Path,
+    /// Relative to `directory`.
+    pub targets: &'a [String],
+    pub settings: &'a Settings,
+    /// Of a repeated measurement, from 0.
+    pub round: u32,
+    /// The whole environment of the commands.
+    pub environment: &'a [(OsString, OsString)],
+    pub limits: &'a Limits,
+    /// The wall time of the whole evaluation.
+    pub time_limit: Duration,
+}
+
+/// What an evaluator reported, checked.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub measurements: Vec<Measurement>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// The measurement of a metric.
+    pub fn measurement(&self, metric: &str) -> Option<&Measurement> {
+        self.measurements.iter().find(|m| m.metric == metric)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Warning,
+    Error,
+}
+
+/// A remark of an evaluator about what it measured.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub message: String,
+}
+
+/// What happens during an evaluation, for whoever waits.
+#[derive(Debug)]
+pub enum Event<'a> {
+    Debug(String),
+    Info(String),
+    Warning(String),
+    Progress {
+        done: u32,
+        total: Option<u32>,
+        message: String,
+    },
+    CommandStarted {
+        role: &'a str,
+        line: &'a crate::process::CommandLine,
+    },
+    CommandEnded {
+        role: &'a str,
+        result: &'a Result<Output, RunError>,
+    },
+}
+
+/// Receives events; called from the host's threads.
+pub type Observer = Arc<dyn Fn(Event<'_>) + Send + Sync>;
+
+/// Why a file is not an evaluator that this runtime can run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("it is not a WebAssembly file")]
+    NotWasm,
+    #[error("it is a core WebAssembly module, not a component")]
+    CoreModule,
+    #[error("it is {0} MiB large; the limit is {limit} MiB", limit = COMPONENT_LIMIT >> 20)]
+    TooLarge(usize),
+    #[error("it is not a valid component: {0}")]
+    Invalid(String),
+    #[error("it imports `{0}`, of WASI 0.3")]
+    FutureWasi(String),
+    #[error("it implements `{found}`, and this runtime implements `{CONTRACT}`")]
+    OtherVersion { found: String },
+    #[error("it does not export `{CONTRACT}`: it is a component of another world")]
+    OtherWorld,
+    #[error("it imports `{0}`, which evaluators do not get")]
+    UnknownImport(String),
+    #[error("it does not fit the contract: {0}")]
+    Mismatch(String),
+    #[error("it cannot describe itself: {0}")]
+    Describe(#[from] EvaluateError),
+    #[error("it describes itself wrongly: {0}")]
+    Descriptor(String),
+}
+
+impl LoadError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            LoadError::NotWasm => {
+                "an evaluator is a `.wasm` component; `autoresearch evaluator list` shows the built-in ones"
+            }
+            LoadError::CoreModule => {
+                "build it for a component target such as wasm32-wasip2, or wrap it with `wasm-tools component new`"
+            }
+            LoadError::FutureWasi(_) => "build it for WASI 0.2 (the target wasm32-wasip2)",
+            LoadError::Invalid(_) => "the file may be truncated; build or fetch it again",
+            LoadError::TooLarge(_) => "build it without debug information",
+            LoadError::UnknownImport(_)
+            | LoadError::OtherVersion { .. }
+            | LoadError::OtherWorld
+            | LoadError::Mismatch(_) => {
+                "an evaluator implements the world `plugin` of wit/evaluator.wit and may also import WASI 0.2"
+            }
+            LoadError::Describe(_) | LoadError::Descriptor(_) => {
+                "report this to the evaluator's author"
+            }
+        }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// The candidate is at fault, in the evaluator's words.
+    #[error("{0}")]
+    CandidateFailed(String),
+    /// The settings make no sense, in the evaluator's words.
+    #[error("the evaluator refuses its settings: {0}")]
+    InvalidParameters(String),
+    /// The evaluator could not do its work, in its own words.
+    #[error("the evaluator could not measure: {0}")]
+    Unavailable(String),
+    #[error("the evaluation took longer than its limit of {}", humantime::format_duration(*.0))]
+    TimedOut(Duration),
+    #[error("the evaluator went over its limit `{setting}` ({what})")]
+    LimitExceeded { setting: &'static str, what: String },
+    /// It trapped; `detail` is the guest's backtrace and what it printed.
+    #[error("the evaluator crashed: {message}")]
+    Trapped { message: String, detail: String },
+    #[error("the evaluator broke the contract: {0}")]
+    InvalidReport(String),
+    #[error("the evaluation could not be set up: {0}")]
+    Setup(String),
+}
+
+impl EvaluateError {
+    /// Whether another candidate could fare better: then it is a verdict on this one.
+    ///
+    /// An evaluator that measured the incumbent and traps, loops or reports nonsense on a candidate
+    /// was led there by the candidate.
+    pub fn blames_candidate(&self) -> bool {
+        match self {
+            EvaluateError::CandidateFailed(_)
+            | EvaluateError::TimedOut(_)
+            | EvaluateError::LimitExceeded { .. }
+            | EvaluateError::Trapped { .. }
+            | EvaluateError::InvalidReport(_) => true,
+            EvaluateError::InvalidParameters(_)
+            | EvaluateError::Unavailable(_)
+            | EvaluateError::Setup(_) => false,
+        }
+    }
+
+    /// What to do about it, where something general can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            EvaluateError::CandidateFailed(_) | EvaluateError::Setup(_) => None,
+            EvaluateError::InvalidParameters(_) | EvaluateError::Unavailable(_) => {
+                Some("`autoresearch evaluator inspect` shows its parameters and roles".to_owned())
+            }
+            EvaluateError::TimedOut(_) => {
+                Some("give it more time with `--budget`, or `budget` in the experiment".to_owned())
+            }
+            EvaluateError::LimitExceeded { setting, .. } => Some(format!(
+                "raise it with `--limit {setting}=N`, or under `[limits]` in the experiment"
+            )),
+            EvaluateError::Trapped { .. } | EvaluateError::InvalidReport(_) => {
+                Some("report this to the evaluator's author".to_owned())
+            }
+        }
+    }
+}
+
+impl Host {
+    /// A host that keeps compiled code in `cache`, if there is one.
+    ///
+    /// # Errors
+    /// Where this machine is none that the compiler supports.
+    pub fn new(cache: Option<PathBuf>, launcher: Launcher) -> wasmtime::Result<Self> {
+        let engine = engine::new()?;
+        let linker = engine::linker(&engine)?;
+        let cache = cache.map(|directory| cache::Cache::new(&engine, directory));
+        Ok(Self {
+            engine,
+            linker,
+            cache,
+            launcher,
+        })
+    }
+
+    /// Compiles a component, or loads it from the cache, and asks it to describe itself.
+    ///
+    /// `digest` is the SHA-256 of `bytes`, in hexadecimal.
+    pub fn load(
+        &self,
+        bytes: &[u8],
+        digest: &str,
+        limits: &Limits,
+    ) -> Result<Evaluator, LoadError> {
+        let component = self.compile(bytes, digest)?;
+        let imports = engine::check_world(&self.engine, &component)?;
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .and_then(PluginPre::new)
+            .map_err(|error| LoadError::Mismatch(text::clean_line(&format!("{error:#}"), 500)))?;
+        let descriptor = self.describe(&pre, limits)?;
+        Ok(Evaluator {
+            pre,
+            descriptor,
+            imports,
+        })
+    }
+
+    fn compile(&self, bytes: &[u8], digest: &str) -> Result<Component, LoadError> {
+        engine::check_header(bytes)?;
+        if bytes.len() > COMPONENT_LIMIT {
+            return Err(LoadError::TooLarge(bytes.len() >> 20));
+        }
+        if let Some(cache) = &self.cache
+            && let Some(component) = cache.load(&self.engine, digest)
+        {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| engine::explain_invalid(bytes, &error))?;
+        if let Some(cache) = &self.cache {
+            cache.store(&component, digest);
+        }
+        Ok(component)
+    }
+
+    /// Instantiates the component once without any grant and asks what it is.
+    fn describe(&self, pre: &PluginPre<State>, limits: &Limits) -> Result<Descriptor, LoadError> {
+        let time_limit = limits.describe_time();
+        let observer: Observer = Arc::new(|_| {});
+        let state = State::new(limits, None, observer).map_err(EvaluateError::Setup)?;
+        let described = self.drive(state, pre, time_limit, async |plugin, store| {
+            plugin
+                .autoresearch_evaluator_evaluator()
+                .call_describe(store)
+                .await
+        })?;
+        let descriptor = convert::descriptor(described).map_err(LoadError::Descriptor)?;
+        descriptor
+            .check()
+            .map_err(|wrong| LoadError::Descriptor(text::clean_line(&wrong, 300)))?;
+        Ok(descriptor)
+    }
+
+    /// Measures once.
+    pub fn evaluate(
+        &self,
+        evaluator: &Evaluator,
+        evaluation: &Evaluation<'_>,
+        observer: Observer,
+    ) -> Result<Report, EvaluateError> {
+        let request = convert::request(evaluation);
+        let grants = command::Grants {
+            bindings: evaluation.settings.commands.clone(),
+            directory: evaluation.directory.to_owned(),
+            environment: evaluation.environment.to_vec(),
+            launcher: self.launcher.clone(),
+            deadline: Instant::now() + evaluation.time_limit,
+        };
+        let state =
+            State::new(evaluation.limits, Some(grants), observer).map_err(EvaluateError::Setup)?;
+        let answer = self.drive(
+            state,
+            &evaluator.pre,
+            evaluation.time_limit,
+            async |plugin, store| {
+                plugin
+                    .autoresearch_evaluator_evaluator()
+                    .call_evaluate(store, &request)
+                    .await
+            },
+        )?;
+        convert::report(answer, &evaluator.descriptor)
+    }
+
+    /// Instantiates a component in a store of its own and makes one call, within a wall time.
+    fn drive<T>(
+        &self,
+        state: State,
+        pre: &PluginPre<State>,
+        time_limit: Duration,
+        call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, EvaluateError> {
+        let setup = |error: std::io::Error| EvaluateError::Setup(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(setup)?;
+        let _ticker = engine::Ticker::start(&self.engine).map_err(setup)?;
+        let transcript = state.transcript.clone();
+        let commands = state.commands.clone();
+        let exceeded = state.exceeded.clone();
+        let mut store = Store::new(&self.engine, state);
+        limits::install(&mut store);
+        let finished = runtime.block_on(async {
+            let work = async {
+                let plugin = pre.instantiate_async(&mut store).await?;
+                call(&plugin, &mut store).await
+            };
+            let out_of_time = async {
+                tokio::time::sleep(time_limit).await;
+                // A command that is being ended for the same limit: let the evaluator explain it.
+                if commands.is_running() {
+                    while commands.is_running() {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    tokio::time::sleep(LAST_WORDS).await;
+                }
+            };
+            tokio::pin!(work, out_of_time);
+            std::future::poll_fn(|context| {
+                use std::task::Poll;
+                if let Poll::Ready(result) = work.as_mut().poll(context) {
+                    return Poll::Ready(Some(result));
+                }
+                out_of_time.as_mut().poll(context).map(|()| None)
+            })
+            .await
+        });
+        // Nothing that the evaluation started outlives it; a guest's read that blocks in the
+        // kernel (a FIFO) is left to its thread.
+        commands.end_and_wait();
+        drop(store);
+        runtime.shutdown_background();
+        match finished {
+            None => Err(EvaluateError::TimedOut(time_limit)),
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(match exceeded.take() {
+                Some(limit) => EvaluateError::LimitExceeded {
+                    setting: limit.setting,
+                    what: limit.what,
+                },
+                None => engine::explain_trap(&error, &transcript),
+            }),
+        }
+    }
+}
+
+impl Evaluator {
+    /// What it says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The interfaces that it imports, by name.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+}
+
+/// A report's values by name, the primary first: in the order the evaluator reported them.
+pub fn values(report: &Report) -> Vec<(String, f64)> {
+    report
+        .measurements
+        .iter()
+        .map(|measurement| (measurement.metric.clone(), measurement.value()))
+        .collect()
+}

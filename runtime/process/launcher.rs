@@ -1,0 +1,252 @@
+//! The launcher's side: lead one command's process tree, measure it, end it, report.
+//!
+//! Standard input is a socket to the host. The host sends one line, a [`Request`]; the launcher
+//! answers one line, a [`Reply`], when the whole tree has ended. The end of the input, which also
+//! comes when the host is killed, is the order to end the tree. Standard output and error are the
+//! command's.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{ExitCode, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, Usage, tree};
+
+/// The first argument that makes this program a launcher.
+pub const ARGUMENT: &str = "__launch";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) argv: Vec<String>,
+    pub(super) deadline: Duration,
+    pub(super) grace: Duration,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    NotStarted {
+        reason: String,
+    },
+    Ended {
+        exit: Exit,
+        usage: Usage,
+        survivors: u32,
+    },
+}
+
+/// Serves one request and returns the launcher's own exit code.
+pub fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve() -> std::io::Result<()> {
+    let control = take_control_socket()?;
+    tree::adopt_orphans();
+    let mut line = String::new();
+    BufReader::new(&control).read_line(&mut line)?;
+    let request: Request = serde_json::from_str(&line)?;
+    let reply = lead(&request, &control)?;
+    let mut answer = serde_json::to_vec(&reply)?;
+    answer.push(b'\n');
+    (&mut &control).write_all(&answer)
+}
+
+/// Moves the socket off standard input, to a descriptor that the command does not inherit.
+fn take_control_socket() -> std::io::Result<UnixStream> {
+    let control = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let nothing: OwnedFd = File::open("/dev/null")?.into();
+    // SAFETY: both descriptors are open; 0 becomes a duplicate of `nothing`.
+    if unsafe { libc::dup2(nothing.as_raw_fd(), 0) } < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(UnixStream::from(control))
+}
+
+/// What the thread that waits and the thread that watches tell each other.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The command has ended, so its process id must not be signalled any more.
+    ended: bool,
+    /// Why the watcher ended it.
+    ended_for: Option<Exit>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
+    let Some((program, arguments)) = request.argv.split_first() else {
+        return Ok(Reply::NotStarted {
+            reason: "the command is empty".to_owned(),
+        });
+    };
+    let mut command = std::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    // SAFETY: the closure only makes async-signal-safe system calls. It also makes the standard
+    // library fork rather than share memory, which keeps the launcher's peak out of the command's.
+    unsafe {
+        command.pre_exec(|| {
+            // A session of its own: no terminal to ask a question on, and a mark by which the
+            // host knows what to end if this launcher is killed.
+            libc::setsid();
+            #[cfg(target_os = "linux")]
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
+            Ok(())
+        });
+    }
+    let start = Instant::now();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is where processes start"
+    )]
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            return Ok(Reply::NotStarted {
+                reason: error.to_string(),
+            });
+        }
+    };
+    let pid = child.id().cast_signed();
+
+    let shared = Arc::new(Shared::default());
+    let watcher = {
+        let shared = Arc::clone(&shared);
+        let control = control.try_clone()?;
+        let (deadline, grace) = (request.deadline, request.grace);
+        move || watch(pid, start + deadline, grace, &control, &shared)
+    };
+    std::thread::Builder::new().spawn(watcher)?;
+
+    wait_without_reaping(pid)?;
+    let wall = start.elapsed();
+    let ended_for = {
+        let mut state = shared.lock();
+        state.ended = true;
+        shared.changed.notify_all();
+        state.ended_for
+    };
+    let (status, usage) = reap(pid, wall)?;
+    let survivors = tree::kill_all_children();
+    let exit = ended_for.unwrap_or(status);
+    Ok(Reply::Ended {
+        exit,
+        usage,
+        survivors,
+    })
+}
+
+/// Ends the tree at the deadline, or when the control socket closes.
+fn watch(pid: i32, deadline: Instant, grace: Duration, control: &UnixStream, shared: &Shared) {
+    let cause = wait_for_order(deadline, control);
+    let state = {
+        let mut state = shared.lock();
+        if state.ended {
+            return;
+        }
+        state.ended_for = Some(cause);
+        // The group at once, then whoever left it.
+        tree::send(-pid, libc::SIGTERM);
+        tree::signal_descendants(tree::own_pid(), libc::SIGTERM);
+        state
+    };
+    let (state, _) = shared
+        .changed
+        .wait_timeout_while(state, grace, |state| !state.ended)
+        .unwrap_or_else(PoisonError::into_inner);
+    if !state.ended {
+        tree::send(-pid, libc::SIGKILL);
+        tree::signal_descendants(tree::own_pid(), libc::SIGKILL);
+    }
+}
+
+/// Blocks until the deadline or the end of the control socket's input.
+fn wait_for_order(deadline: Instant, control: &UnixStream) -> Exit {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Exit::TimedOut;
+        }
+        let mut poll = libc::pollfd {
+            fd: control.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // Rounded up, so that the last millisecond is not spent spinning.
+        let milliseconds = i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX);
+        // SAFETY: one valid pollfd, and its count.
+        if unsafe { libc::poll(&raw mut poll, 1, milliseconds) } > 0 {
+            return Exit::Cancelled;
+        }
+    }
+}
+
+fn wait_without_reaping(pid: i32) -> std::io::Result<()> {
+    loop {
+        // SAFETY: siginfo_t is plain data, for which zeroes are valid.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `info` outlives the call. The process stays a zombie, so its id stays its own.
+        let result = unsafe {
+            libc::waitid(
+                libc::P_PID,
+                pid.cast_unsigned(),
+                &raw mut info,
+                libc::WEXITED | libc::WNOWAIT,
+            )
+        };
+        if result == 0 {
+            return Ok(());
+        }
+        let error = std::io::Error::last_os_error();
+        if error.kind() != std::io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+fn reap(pid: i32, wall: Duration) -> std::io::Result<(Exit, Usage)> {
+    let mut status = 0;
+    // SAFETY: rusage is plain data, for which zeroes are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers outlive the call.
+    if unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) } < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    let exit = if libc::WIFSIGNALED(status) {
+        Exit::Signal(libc::WTERMSIG(status))
+    } else {
+        Exit::Code(libc::WEXITSTATUS(status))
+    };
+    let rss_unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    let usage = Usage {
+        wall_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
+        user_ns: nanoseconds(usage.ru_utime),
+        system_ns: nanoseconds(usage.ru_stime),
+        peak_rss_bytes: usage.ru_maxrss.cast_unsigned().saturating_mul(rss_unit),
+    };
+    Ok((exit, usage))
+}
+
+fn nanoseconds(time: libc::timeval) -> u64 {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    seconds * 1_000_000_000 + micros * 1000
+}

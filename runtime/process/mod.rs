@@ -1,0 +1,272 @@
+//! Run one command and everything it starts, and be sure that all of it has ended.
+//!
+//! The host never forks a command itself. It starts a small launcher (this program again, see
+//! [`launcher`]) that leads the command's process tree, measures it and ends it. That has two reasons:
+//! the kernel carries a parent's peak memory over to what it starts, so a command of 1 MB would be
+//! reported with the host's hundreds; and a launcher that adopts its orphans can find a process
+//! that daemonised, whereas a process group cannot.
+
+mod capture;
+mod command_line;
+pub mod launcher;
+mod tree;
+
+pub use command_line::{CommandLine, CommandLineError};
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How long after its own deadline the launcher may take to end the tree before the host does it.
+const LAUNCHER_SLACK: Duration = Duration::from_secs(10);
+
+/// The program that leads a command's process tree.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    program: PathBuf,
+}
+
+impl Launcher {
+    /// This program itself. On Linux that is its image in memory, which stays even when the file is
+    /// replaced by an upgrade in the middle of a night.
+    pub fn current() -> std::io::Result<Self> {
+        let program = if cfg!(target_os = "linux") {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            std::env::current_exe()?
+        };
+        Ok(Self { program })
+    }
+
+    /// An autoresearch program at a path.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+        }
+    }
+}
+
+/// One command to run.
+#[derive(Debug)]
+pub struct Command<'a> {
+    pub line: &'a CommandLine,
+    pub directory: &'a Path,
+    /// The whole environment: nothing is inherited.
+    pub environment: &'a [(OsString, OsString)],
+    /// Counted from the start of the command.
+    pub deadline: Duration,
+    /// Between TERM and KILL.
+    pub grace: Duration,
+    /// Bytes kept of each of standard output and standard error: the last ones.
+    pub output_limit: usize,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// It was ended at its deadline.
+    TimedOut,
+    /// It was ended because the host asked for it.
+    Cancelled,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit code {code}"),
+            Exit::Signal(signal) => write!(f, "signal {signal}"),
+            Exit::TimedOut => f.write_str("timed out"),
+            Exit::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
+/// What a command cost, measured around the command alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub wall_ns: u64,
+    pub user_ns: u64,
+    pub system_ns: u64,
+    /// The largest process among the command and the descendants it waited for.
+    pub peak_rss_bytes: u64,
+}
+
+/// What a command left.
+#[derive(Debug)]
+pub struct Output {
+    pub exit: Exit,
+    pub stdout: Captured,
+    pub stderr: Captured,
+    pub usage: Usage,
+    /// Processes that were still there after the command's own end and had to be killed.
+    pub survivors: u32,
+}
+
+/// One stream's last bytes.
+#[derive(Debug, Default)]
+pub struct Captured {
+    pub bytes: Vec<u8>,
+    /// True where there were more; `bytes` then starts at the start of a line.
+    pub truncated: bool,
+}
+
+/// Why there is no [`Output`].
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("cannot start `{program}`: {reason}")]
+    NotStarted { program: String, reason: String },
+    #[error("the launcher failed: {0}")]
+    Launcher(String),
+}
+
+/// Ends a running command from another thread.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel {
+    state: Arc<Mutex<CancelState>>,
+}
+
+#[derive(Debug, Default)]
+struct CancelState {
+    cancelled: bool,
+    control: Option<UnixStream>,
+}
+
+impl Cancel {
+    /// TERM, grace, KILL; [`run`] returns when the tree is gone. Also ends what is yet to start.
+    pub fn cancel(&self) {
+        let mut state = self.lock();
+        state.cancelled = true;
+        if let Some(control) = &state.control {
+            // The launcher takes the end of its input for the order to stop.
+            let _ = control.shutdown(Shutdown::Write);
+        }
+    }
+
+    fn attach(&self, control: &UnixStream) -> std::io::Result<()> {
+        let mut state = self.lock();
+        if state.cancelled {
+            control.shutdown(Shutdown::Write)?;
+        }
+        state.control = Some(control.try_clone()?);
+        Ok(())
+    }
+
+    fn detach(&self) {
+        self.lock().control = None;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, CancelState> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Runs a command to its end, or to its deadline, and returns when everything it started has ended.
+pub fn run(
+    launcher: &Launcher,
+    command: &Command<'_>,
+    cancel: &Cancel,
+) -> Result<Output, RunError> {
+    let failed = |error: std::io::Error| RunError::Launcher(error.to_string());
+    tree::adopt_orphans();
+    let (control, far) = UnixStream::pair().map_err(failed)?;
+    let mut child = std::process::Command::new(&launcher.program)
+        .arg(launcher::ARGUMENT)
+        .env_clear()
+        .envs(command.environment.iter().map(|(k, v)| (k, v)))
+        .current_dir(command.directory)
+        .stdin(Stdio::from(OwnedFd::from(far)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // So that a terminal's interrupt reaches the host alone, which then decides.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| {
+            if command.directory.is_dir() {
+                RunError::Launcher(error.to_string())
+            } else {
+                RunError::Launcher(format!(
+                    "no directory `{}` to run in",
+                    command.directory.display()
+                ))
+            }
+        })?;
+    let stdout = capture::start(child.stdout.take(), command.output_limit);
+    let stderr = capture::start(child.stderr.take(), command.output_limit);
+
+    let reply = converse(&control, command, cancel);
+    cancel.detach();
+    if reply.is_err() {
+        // The launcher did not answer: killed from below, or stopped. Take over its work.
+        let _ = child.kill();
+    }
+    let _ = child.wait();
+    if reply.is_err() {
+        tree::kill_adopted();
+    }
+    let (stdout, stderr) = (stdout.finish(), stderr.finish());
+    match reply.map_err(failed)? {
+        launcher::Reply::NotStarted { reason } => Err(RunError::NotStarted {
+            program: command.line.program().to_owned(),
+            reason,
+        }),
+        launcher::Reply::Ended {
+            exit,
+            usage,
+            survivors,
+        } => Ok(Output {
+            exit,
+            stdout,
+            stderr,
+            usage,
+            survivors,
+        }),
+    }
+}
+
+fn converse(
+    control: &UnixStream,
+    command: &Command<'_>,
+    cancel: &Cancel,
+) -> std::io::Result<launcher::Reply> {
+    let request = launcher::Request {
+        argv: command.line.argv(),
+        deadline: command.deadline,
+        grace: command.grace,
+    };
+    let mut line = serde_json::to_vec(&request)?;
+    line.push(b'\n');
+    (&mut &*control).write_all(&line)?;
+    cancel.attach(control)?;
+    control.set_read_timeout(Some(command.deadline + command.grace + LAUNCHER_SLACK))?;
+    let mut reply = String::new();
+    BufReader::new(control).read_line(&mut reply)?;
+    if reply.is_empty() {
+        return Err(std::io::Error::other("it was killed"));
+    }
+    Ok(serde_json::from_str(&reply)?)
+}
+
+/// Runs one of the host's own helpers (git) to its end and returns all it printed.
+///
+/// For programs that the host trusts and that take milliseconds: no launcher, no deadline.
+pub fn run_trusted(command: &mut std::process::Command) -> std::io::Result<std::process::Output> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is where processes start"
+    )]
+    command.output()
+}

@@ -1,0 +1,157 @@
+//! The processes below this one: finding them, ending them.
+
+use std::time::{Duration, Instant};
+
+/// How long to go on killing what does not die (a process in the kernel's uninterruptible sleep).
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes orphaned descendants children of this process, so that they can be found and ended.
+///
+/// Linux only. Elsewhere an orphan goes to the system's first process, out of reach.
+pub(super) fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: PR_SET_CHILD_SUBREAPER takes an integer and touches no memory of ours.
+    unsafe {
+        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    }
+}
+
+/// Sends a signal to every process below `root`.
+pub(super) fn signal_descendants(root: i32, signal: i32) {
+    for process in descendants(&all_processes(), root) {
+        send(process, signal);
+    }
+}
+
+/// Kills and reaps every child of this process, and theirs, until none is left. Returns how many.
+pub(super) fn kill_all_children() -> u32 {
+    let give_up = Instant::now() + KILL_PATIENCE;
+    let mut killed = 0;
+    loop {
+        // SAFETY: a null status pointer is allowed; the call writes nowhere.
+        let reaped = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+        match reaped {
+            0 if Instant::now() < give_up => {
+                signal_descendants(own_pid(), libc::SIGKILL);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            1.. => killed += 1,
+            _ => return killed,
+        }
+    }
+}
+
+/// Kills what a launcher left to this process when it died: children in a session other than ours.
+///
+/// A launcher stays in its host's session and gives its command a new one, which nothing below can
+/// leave for ours, so this cannot hit the host's own children.
+pub(super) fn kill_adopted() {
+    let give_up = Instant::now() + KILL_PATIENCE;
+    // SAFETY: getsid reads the kernel's record of this process.
+    let session = unsafe { libc::getsid(0) };
+    loop {
+        let processes = all_processes();
+        let adopted: Vec<i32> = processes
+            .iter()
+            .filter(|p| p.parent == own_pid() && p.session != session)
+            .map(|p| p.pid)
+            .collect();
+        if adopted.is_empty() || Instant::now() > give_up {
+            return;
+        }
+        for pid in adopted {
+            for below in descendants(&processes, pid) {
+                send(below, libc::SIGKILL);
+            }
+            send(pid, libc::SIGKILL);
+            // SAFETY: as in `kill_all_children`.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+pub(super) fn own_pid() -> i32 {
+    std::process::id().cast_signed()
+}
+
+pub(super) fn send(pid: i32, signal: i32) {
+    // SAFETY: kill takes two integers.
+    unsafe { libc::kill(pid, signal) };
+}
+
+#[derive(Debug)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    session: i32,
+}
+
+fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(
+            processes
+                .iter()
+                .filter(|p| p.parent == parent && p.pid != root)
+                .map(|p| p.pid),
+        );
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+/// Every process that `/proc` shows; none where there is no `/proc`.
+fn all_processes() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name();
+            let pid: i32 = name.to_str()?.parse().ok()?;
+            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+            parse_stat(pid, &stat)
+        })
+        .collect()
+}
+
+/// `pid (name) state ppid pgrp session ...`, where the name may hold any byte, parentheses too.
+fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
+    let end_of_name = stat.iter().rposition(|&b| b == b')')?;
+    let rest = std::str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace().skip(1);
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    Some(Process {
+        pid,
+        parent,
+        session,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_line_with_a_name_made_to_confuse() {
+        let process = parse_stat(7, b"7 (a) R 1 (b)) S 42 7 9 0 -1").unwrap();
+        assert_eq!((process.parent, process.session), (42, 9));
+        assert!(parse_stat(7, b"7 (a").is_none());
+    }
+
+    #[test]
+    fn descendants_are_found_to_any_depth_and_without_the_root() {
+        let p = |pid, parent| Process {
+            pid,
+            parent,
+            session: 1,
+        };
+        let processes = [p(5, 4), p(2, 1), p(4, 2), p(3, 1), p(9, 8)];
+        let mut found = descendants(&processes, 1);
+        found.sort_unstable();
+        assert_eq!(found, [2, 3, 4, 5]);
+    }
+}

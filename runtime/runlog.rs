@@ -1,0 +1,111 @@
+//! `runs/0007/candidate.log` in an experiment's directory: what happened while one side of one try
+//! was measured, for people.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use crate::host::{EvaluateError, Event, Report};
+
+/// The log of one evaluation. What cannot be written is not: a log is no reason to stop a night.
+#[derive(Debug)]
+pub struct RunLog(Option<Mutex<File>>);
+
+impl RunLog {
+    /// The log of a try's side; none where the experiment has no directory yet.
+    pub fn open(experiment: &Path, n: u64, name: &str) -> Self {
+        if !experiment.is_dir() {
+            return Self(None);
+        }
+        let directory = experiment.join(format!("runs/{n:04}"));
+        let file = std::fs::create_dir_all(&directory)
+            .and_then(|()| File::create(directory.join(format!("{name}.log"))));
+        Self(file.ok().map(Mutex::new))
+    }
+
+    pub fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Debug(message) => self.line(&format!("debug: {message}")),
+            Event::Info(message) => self.line(&format!("info: {message}")),
+            Event::Warning(message) => self.line(&format!("warning: {message}")),
+            Event::Progress {
+                done,
+                total,
+                message,
+            } => {
+                let total = total.map_or_else(|| "?".to_owned(), |total| total.to_string());
+                self.line(&format!("progress: {done}/{total} {message}"));
+            }
+            Event::CommandStarted { role, line } => {
+                self.line(&format!("command {role}: {:?}", line.argv()));
+            }
+            Event::CommandEnded { role, result } => match result {
+                Ok(output) => {
+                    let usage = output.usage;
+                    self.line(&format!(
+                        "command {role}: {}, wall {:.3} ms, user {:.3} ms, system {:.3} ms, peak {} KiB, {} survivors killed",
+                        output.exit,
+                        usage.wall_ns as f64 / 1e6,
+                        usage.user_ns as f64 / 1e6,
+                        usage.system_ns as f64 / 1e6,
+                        usage.peak_rss_bytes >> 10,
+                        output.survivors,
+                    ));
+                    self.output("stdout", &output.stdout.bytes);
+                    self.output("stderr", &output.stderr.bytes);
+                }
+                Err(error) => self.line(&format!("command {role}: {error}")),
+            },
+        }
+    }
+
+    /// How the evaluation ended.
+    pub fn result(&self, result: &Result<Report, EvaluateError>) {
+        match result {
+            Ok(report) => {
+                for measurement in &report.measurements {
+                    let mut samples = String::new();
+                    for sample in &measurement.samples {
+                        let _ = write!(samples, " {sample}");
+                    }
+                    self.line(&format!("measured {}:{samples}", measurement.metric));
+                }
+                for diagnostic in &report.diagnostics {
+                    self.line(&format!(
+                        "{:?}: {}",
+                        diagnostic.severity, diagnostic.message
+                    ));
+                }
+            }
+            Err(error) => {
+                self.line(&format!("failed: {error}"));
+                if let EvaluateError::Trapped { detail, .. } = error {
+                    self.line(detail);
+                }
+            }
+        }
+    }
+
+    fn output(&self, name: &str, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.line(&format!("--- {name}"));
+            self.write(bytes);
+            self.line("---");
+        }
+    }
+
+    fn line(&self, line: &str) {
+        self.write(format!("{line}\n").as_bytes());
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        if let Some(file) = &self.0 {
+            let _ = file
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(bytes);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Text from outside (a guest, a command, a file), made fit for a terminal, a log or a prompt.
+
+/// Removes control characters, terminal escapes and marks that reorder text; keeps line breaks and
+/// turns tabs into spaces. At most `limit` characters, the cut shown as `…`.
+pub fn clean(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    let mut kept = 0;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let c = match c {
+            '\u{1b}' => {
+                skip_escape(&mut chars);
+                continue;
+            }
+            '\t' => ' ',
+            '\n' => '\n',
+            c if is_hidden(c) => continue,
+            c => c,
+        };
+        if kept == limit {
+            out.push('…');
+            break;
+        }
+        out.push(c);
+        kept += 1;
+    }
+    out
+}
+
+/// As [`clean`], on one line: line breaks become spaces, and the ends are trimmed.
+pub fn clean_line(text: &str, limit: usize) -> String {
+    let spaced = text.replace(['\n', '\r'], " ");
+    clean(spaced.trim(), limit)
+}
+
+/// The last lines of some output, cleaned: what a person needs to see of a failure.
+pub fn tail(bytes: &[u8], lines: usize) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let kept: Vec<String> = text
+        .lines()
+        .rev()
+        .map(|line| clean_line(line, 200))
+        .filter(|line| !line.is_empty())
+        .take(lines)
+        .collect();
+    kept.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+/// Control characters, and format characters that hide or reorder what stands beside them.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Skips the rest of an escape sequence: CSI up to its final byte, OSC and its kin up to their
+/// terminator on the same line, anything else one character.
+fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            while let Some(&c) = chars.peek() {
+                if c == '\n' {
+                    return;
+                }
+                chars.next();
+                if ('\u{40}'..='\u{7e}').contains(&c) {
+                    return;
+                }
+            }
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            while let Some(&c) = chars.peek() {
+                if c == '\n' {
+                    return;
+                }
+                chars.next();
+                if c == '\u{7}' || c == '\\' {
+                    return;
+                }
+            }
+        }
+        Some('\n') | None => {}
+        Some(_) => {
+            chars.next();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_controls_are_removed() {
+        assert_eq!(clean("a\u{1b}[31mred\u{1b}[0m b", 99), "ared b");
+        assert_eq!(clean("\u{1b}]0;title\u{7}x\u{8}\r\u{0}y", 99), "xy");
+        assert_eq!(clean("\u{1b}]0;never closed\nnext", 99), "\nnext");
+        assert_eq!(clean("a\tb\nc", 99), "a b\nc");
+        assert_eq!(clean("abc\u{202e}fed\u{200b}", 99), "abcfed");
+        assert_eq!(clean("end\u{1b}", 99), "end");
+        assert_eq!(clean("\u{9b}31m", 99), "31m");
+    }
+
+    #[test]
+    fn long_text_is_cut_by_characters() {
+        assert_eq!(clean("äöü", 2), "äö…");
+        assert_eq!(clean("äöü", 3), "äöü");
+        assert_eq!(clean_line("a\r\nb\n", 9), "a  b");
+    }
+
+    #[test]
+    fn tail_keeps_the_last_lines_that_say_something() {
+        assert_eq!(tail(b"1\n2\n\n3\n\n", 2), "2\n3");
+        assert_eq!(tail(b"\xff\n", 2), "\u{fffd}");
+        assert_eq!(tail(b"", 3), "");
+    }
+}

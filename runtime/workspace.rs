@@ -1,0 +1,362 @@
+//! The target, in the user's checkout and in the worktrees where candidates are measured.
+//!
+//! An experiment has up to two worktrees, so that a metric with noise can be measured on both sides
+//! in turn with both built. They are made when first needed, and stay.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt, PermissionsExt};
+
+use crate::catalog;
+use crate::experiment::Id;
+use crate::failure::{Exit, Failure};
+use crate::git::{CommitId, GitError, Repository, Worktree};
+use crate::project::Project;
+
+/// The largest target file, in bytes.
+const TARGET_LIMIT: u64 = 64 << 20;
+
+/// The target's files as they are somewhere, in the experiment's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents(Vec<TargetFile>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TargetFile {
+    /// Relative to the project.
+    path: String,
+    bytes: Vec<u8>,
+    executable: bool,
+}
+
+impl Contents {
+    /// The target below a project's directory, in the checkout or in a worktree.
+    pub fn read(project: &Path, targets: &[String]) -> Result<Self, Failure> {
+        let directory = open(project)?;
+        targets
+            .iter()
+            .map(|path| read_target(&directory, path))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Writes the target below a project's directory.
+    pub fn write(&self, project: &Path) -> Result<(), Failure> {
+        let directory = open(project)?;
+        self.0
+            .iter()
+            .try_for_each(|file| replace(&directory, file))
+            .map_err(|error| cannot_write(project, &error))
+    }
+
+    /// Makes the target this again where it still is `expected`. Returns the files that are
+    /// something else by now and were left alone.
+    pub fn restore(&self, project: &Path, expected: &Contents) -> Result<Vec<String>, Failure> {
+        let directory = open(project)?;
+        let mut left = Vec::new();
+        for (file, expected) in self.0.iter().zip(&expected.0) {
+            match read_target(&directory, &file.path) {
+                Ok(now) if now == *file => {}
+                Ok(now) if now == *expected => {
+                    replace(&directory, file).map_err(|error| cannot_write(project, &error))?;
+                }
+                _ => left.push(file.path.clone()),
+            }
+        }
+        Ok(left)
+    }
+}
+
+fn open(project: &Path) -> Result<Dir, Failure> {
+    Dir::open_ambient_dir(project, ambient_authority()).map_err(|error| {
+        Failure::new(
+            Exit::Failure,
+            format!("cannot open `{}`: {error}", project.display()),
+        )
+    })
+}
+
+fn cannot_write(project: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::Failure,
+        format!(
+            "cannot write the target in `{}`: {error}",
+            project.display()
+        ),
+    )
+    .hint("nothing is lost: make it possible and run again")
+}
+
+fn read_target(directory: &Dir, path: &str) -> Result<TargetFile, Failure> {
+    let unfit = |what: &str| {
+        Failure::input(format!("the target `{path}` {what}"))
+            .hint("a target is a regular file that git tracks; name it with `--target`")
+    };
+    let metadata = directory
+        .symlink_metadata(path)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => unfit("does not exist"),
+            _ => unfit(&format!("cannot be read: {error}")),
+        })?;
+    if metadata.is_symlink() {
+        return Err(unfit("is a symbolic link"));
+    }
+    if metadata.is_dir() {
+        return Err(unfit("is a directory"));
+    }
+    if !metadata.is_file() {
+        return Err(unfit("is not a regular file"));
+    }
+    if metadata.len() > TARGET_LIMIT {
+        return Err(unfit(&format!("is larger than {} MiB", TARGET_LIMIT >> 20)));
+    }
+    let mut bytes = Vec::new();
+    directory
+        .open(path)
+        .and_then(|file| file.take(TARGET_LIMIT).read_to_end(&mut bytes))
+        .map_err(|error| unfit(&format!("cannot be read: {error}")))?;
+    Ok(TargetFile {
+        path: path.to_owned(),
+        bytes,
+        executable: metadata.permissions().mode() & 0o100 != 0,
+    })
+}
+
+/// Replaces a file as a whole: a reader, or a crash, sees the old text or the new.
+fn replace(directory: &Dir, file: &TargetFile) -> std::io::Result<()> {
+    let path = Path::new(&file.path);
+    let temporary = path.with_file_name(format!(".autoresearch-{}", std::process::id()));
+    // What git knows of a mode is whether it can be executed; the rest is as the file has it now.
+    let now = directory.symlink_metadata(path).ok();
+    let mode = now.map_or(0o644, |metadata| metadata.permissions().mode() & 0o666);
+    let mode = mode
+        | if file.executable {
+            (mode & 0o444) >> 2
+        } else {
+            0
+        };
+    let write = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut out = directory.open_with(&temporary, &options)?;
+        out.write_all(&file.bytes)?;
+        out.set_permissions(cap_std::fs::Permissions::from_std(
+            std::fs::Permissions::from_mode(mode),
+        ))?;
+        directory.rename(&temporary, directory, path)
+    };
+    write().inspect_err(|_| {
+        let _ = directory.remove_file(&temporary);
+    })
+}
+
+/// The worktrees of one experiment.
+#[derive(Debug)]
+pub struct Workspace {
+    repository: Repository,
+    prefix: PathBuf,
+    roots: [PathBuf; 2],
+}
+
+/// One worktree, ready to be measured in.
+#[derive(Debug)]
+pub struct Tree {
+    worktree: Worktree,
+    /// The project's directory in it.
+    pub directory: PathBuf,
+    /// Where it is noted which setup has been done here.
+    pub setup_note: PathBuf,
+}
+
+impl Workspace {
+    /// The worktrees of an experiment, which need not exist yet, under the user's state directory.
+    pub fn new(project: &Project, id: &Id, state: &Path) -> Self {
+        use std::os::unix::ffi::OsStrExt;
+        let mut identity = project.repository.common.as_os_str().as_bytes().to_vec();
+        identity.push(0);
+        identity.extend(project.prefix().as_os_str().as_bytes());
+        identity.push(0);
+        identity.extend(id.to_string().bytes());
+        let digest = catalog::digest(&identity);
+        let short = digest.get(..12).unwrap_or(&digest);
+        let root = |side: char| {
+            state.join(format!(
+                "worktrees/{}-{}-{short}-{side}",
+                id.domain(),
+                id.name()
+            ))
+        };
+        Self {
+            repository: project.repository.clone(),
+            prefix: project.prefix().to_owned(),
+            roots: [root('a'), root('b')],
+        }
+    }
+
+    /// Which worktrees hold the candidate and the incumbent, in this order.
+    ///
+    /// The one that stands at the incumbent keeps it, so that it stays built. A metric without
+    /// noise needs one worktree only.
+    pub fn roles(&self, incumbent: &str, deterministic: bool) -> (usize, usize) {
+        let first_holds_incumbent = !deterministic
+            && self.head(0).as_deref() == Some(incumbent)
+            && self.head(1).as_deref() != Some(incumbent);
+        if first_holds_incumbent {
+            (1, 0)
+        } else {
+            (0, 1)
+        }
+    }
+
+    fn head(&self, index: usize) -> Option<CommitId> {
+        let root = self.roots.get(index)?;
+        let name = root.file_name()?;
+        let head = std::fs::read_to_string(
+            self.repository
+                .common
+                .join("worktrees")
+                .join(name)
+                .join("HEAD"),
+        );
+        root.is_dir().then_some(head.ok()?.trim().to_owned())
+    }
+
+    /// A worktree with every tracked file as in `commit`. The second value is whether it is new.
+    pub fn tree(&self, index: usize, commit: &str) -> Result<(Tree, bool), Failure> {
+        let root = &self.roots[index & 1];
+        if let Some(parent) = root.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| {
+                Failure::new(
+                    Exit::Failure,
+                    format!("cannot make the directory `{}`: {error}", parent.display()),
+                )
+            })?;
+        }
+        let (worktree, new) = self.repository.worktree(root, commit)?;
+        let mut setup_note = root.clone().into_os_string();
+        setup_note.push(".setup");
+        let tree = Tree {
+            directory: root.join(&self.prefix),
+            worktree,
+            setup_note: setup_note.into(),
+        };
+        if new {
+            let _ = std::fs::remove_file(&tree.setup_note);
+        } else {
+            tree.reset(commit)?;
+        }
+        Ok((tree, new))
+    }
+
+    /// The target's paths relative to the repository's top.
+    pub fn paths(&self, targets: &[String]) -> Vec<PathBuf> {
+        targets.iter().map(|path| self.prefix.join(path)).collect()
+    }
+
+    /// Removes the worktrees that exist.
+    pub fn remove(&self) {
+        for root in &self.roots {
+            if root.exists() {
+                let _ = self.repository.remove_worktree(root);
+            }
+        }
+    }
+}
+
+impl Tree {
+    /// Makes every tracked file what it is in `commit`.
+    pub fn reset(&self, commit: &str) -> Result<(), GitError> {
+        self.worktree.reset(commit)
+    }
+
+    /// Commits the target as it is here; `None` where it is as in the commit before.
+    pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<CommitId>, GitError> {
+        self.worktree.commit(paths, message)
+    }
+
+    /// Links shared paths of the project into this worktree, where nothing is in their place.
+    ///
+    /// Returns those that the project does not have.
+    pub fn share(&self, project: &Path, paths: &[String]) -> Result<Vec<String>, Failure> {
+        let mut missing = Vec::new();
+        for path in paths {
+            let from = project.join(path);
+            let to = self.directory.join(path);
+            if !from.exists() {
+                missing.push(path.clone());
+            } else if to.symlink_metadata().is_err() {
+                let linked = to
+                    .parent()
+                    .map_or(Ok(()), std::fs::create_dir_all)
+                    .and_then(|()| std::os::unix::fs::symlink(&from, &to));
+                linked.map_err(|error| {
+                    Failure::new(
+                        Exit::Failure,
+                        format!("cannot share `{path}` with the worktree: {error}"),
+                    )
+                })?;
+            }
+        }
+        Ok(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(directory: &Path) -> Result<Contents, Failure> {
+        Contents::read(directory, &["sub/t".to_owned()])
+    }
+
+    #[test]
+    fn restoring_leaves_alone_what_was_edited_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let target = directory.join("sub/t");
+        std::fs::create_dir(directory.join("sub")).unwrap();
+        std::fs::write(&target, "incumbent").unwrap();
+        let incumbent = read(directory).unwrap();
+        std::fs::write(&target, "candidate").unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o750)).unwrap();
+        let candidate = read(directory).unwrap();
+
+        std::fs::write(&target, "newer").unwrap();
+        assert_eq!(incumbent.restore(directory, &candidate).unwrap(), ["sub/t"]);
+        assert_eq!(std::fs::read(&target).unwrap(), b"newer");
+
+        std::fs::write(&target, "candidate").unwrap();
+        assert!(incumbent.restore(directory, &candidate).unwrap().is_empty());
+        assert_eq!(std::fs::read(&target).unwrap(), b"incumbent");
+        assert_eq!(
+            target.metadata().unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+        candidate.write(directory).unwrap();
+        assert_eq!(
+            target.metadata().unwrap().permissions().mode() & 0o777,
+            0o750
+        );
+        assert_eq!(std::fs::read_dir(directory.join("sub")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_regular_files_inside_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let said = |path: &str| {
+            Contents::read(directory, &[path.to_owned()])
+                .unwrap_err()
+                .message
+        };
+        assert!(said("none").contains("does not exist"));
+        std::fs::create_dir(directory.join("d")).unwrap();
+        assert!(said("d").contains("is a directory"));
+        std::os::unix::fs::symlink("/etc/passwd", directory.join("link")).unwrap();
+        assert!(said("link").contains("symbolic link"));
+        std::os::unix::fs::symlink("/etc", directory.join("away")).unwrap();
+        assert!(said("away/passwd").contains("cannot be read"));
+    }
+}

@@ -1,0 +1,11 @@
+//! End to end, through the binary, with a real git and real components.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test starts programs, and fails by panicking"
+)]
+
+mod support;
