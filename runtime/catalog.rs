@@ -40,7 +40,7 @@ pub fn built_in() -> impl Iterator<Item = &'static str> {
 
 /// Whether a reference is a path rather than the name of a built-in evaluator.
 pub fn is_path(reference: &str) -> bool {
-    reference.contains('/') || reference.ends_with(".wasm") || reference.ends_with(".cwasm")
+    reference.contains('/') || reference.contains('.')
 }
 
 /// Finds an evaluator. A path is relative to `base`.
@@ -60,7 +60,10 @@ pub fn find(reference: &str, base: &Path) -> Result<Component, Failure> {
 }
 
 fn read(reference: &str, path: &Path) -> Result<Component, Failure> {
-    if reference.ends_with(".cwasm") {
+    if Path::new(reference)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("cwasm"))
+    {
         return Err(Failure::new(
             Exit::Evaluator,
             format!("`{reference}` is compiled code, which is never taken from outside"),

@@ -25,7 +25,7 @@ use crate::project::{Found, Project};
 use crate::runlog::RunLog;
 use crate::session::{Session, Side, Step};
 use crate::text;
-use crate::workspace::{Contents, Tree, Workspace};
+use crate::workspace::{Contents, Slot, Tree, Workspace};
 
 /// What confines the commands: nothing yet but their own process tree.
 const SANDBOX: &str = "none";
@@ -248,7 +248,7 @@ impl<'a> Lab<'a> {
     pub fn measure_baseline(&self, commit: &str) -> anyhow::Result<Baseline> {
         (self.notify)(Notice::MeasuringBaseline);
         let started = Instant::now();
-        let tree = self.tree(0, commit)?;
+        let tree = self.tree(Slot::First, commit)?;
         let log = RunLog::open(&self.found.directory, 0, "baseline");
         let (report, value) = self
             .measure(&tree, log)
@@ -415,7 +415,7 @@ impl<'a> Lab<'a> {
         }
         if let Some((candidate, judged)) = journal.history().unsettled.clone() {
             self.settle(journal, &candidate, judged.verdict, || {
-                let tree = self.tree(0, &candidate.parent)?;
+                let tree = self.tree(Slot::First, &candidate.parent)?;
                 let incumbent = Contents::read(&tree.directory, self.targets())?;
                 tree.reset(&candidate.commit).map_err(Failure::from)?;
                 Ok((incumbent, Contents::read(&tree.directory, self.targets())?))
@@ -535,9 +535,10 @@ impl<'a> Lab<'a> {
             contents,
             incumbent_contents,
             candidate_tree: tree,
-            incumbent_tree: other,
+            incumbent_slot: other,
             started: Instant::now(),
-            reports: [None, None],
+            report: None,
+            incumbent_report: None,
         }))
     }
 
@@ -552,14 +553,17 @@ impl<'a> Lab<'a> {
         let (tree, name) = match side {
             Side::Candidate => (&turn.candidate_tree, "candidate"),
             Side::Incumbent => {
-                incumbent_tree = self.tree(turn.incumbent_tree, &turn.candidate.parent)?;
+                incumbent_tree = self.tree(turn.incumbent_slot, &turn.candidate.parent)?;
                 (&incumbent_tree, "incumbent")
             }
         };
         let log = RunLog::open(&self.found.directory, turn.candidate.n, name);
         match (self.measure(tree, log), side) {
-            (Ok((report, value)), _) => {
-                turn.reports[side as usize] = Some(report);
+            (Ok((report, value)), side) => {
+                match side {
+                    Side::Candidate => turn.report = Some(report),
+                    Side::Incumbent => turn.incumbent_report = Some(report),
+                }
                 session.measured(side, value);
             }
             (Err(error), Side::Candidate) if error.blames_candidate() => {
@@ -617,9 +621,9 @@ impl<'a> Lab<'a> {
     }
 
     /// A worktree at a commit, with what it shares, set up.
-    fn tree(&self, index: usize, commit: &str) -> anyhow::Result<Tree> {
+    fn tree(&self, slot: Slot, commit: &str) -> anyhow::Result<Tree> {
         let workspace = &self.found.experiment.workspace;
-        let (tree, _) = self.workspace.tree(index, commit)?;
+        let (tree, _) = self.workspace.tree(slot, commit)?;
         for path in tree.share(&self.project.directory, &workspace.share)? {
             (self.notify)(Notice::NotShared(&path));
         }
@@ -701,21 +705,22 @@ struct Turn {
     contents: Contents,
     incumbent_contents: Contents,
     candidate_tree: Tree,
-    /// The index of the incumbent's worktree.
-    incumbent_tree: usize,
+    /// The incumbent's worktree, which need not exist.
+    incumbent_slot: Slot,
     started: Instant,
-    /// By [`Side`].
-    reports: [Option<Report>; 2],
+    report: Option<Report>,
+    incumbent_report: Option<Report>,
 }
 
 impl Turn {
     fn judged(&self, ruling: Ruling, value: Option<f64>, incumbent_value: f64) -> Judged {
-        let measurements = |side: Side| {
-            self.reports[side as usize]
+        let measurements = |report: &Option<Report>| {
+            report
                 .as_ref()
                 .map_or_else(Vec::new, |report| report.measurements.clone())
         };
-        let diagnostics = self.reports[Side::Candidate as usize]
+        let diagnostics = self
+            .report
             .as_ref()
             .map_or_else(Vec::new, |report| report.diagnostics.clone());
         Judged {
@@ -724,8 +729,8 @@ impl Turn {
             reason: ruling.reason,
             value,
             incumbent_value,
-            measurements: measurements(Side::Candidate),
-            incumbent_measurements: measurements(Side::Incumbent),
+            measurements: measurements(&self.report),
+            incumbent_measurements: measurements(&self.incumbent_report),
             diagnostics,
             seconds: self.started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),

@@ -45,9 +45,9 @@ pub const VERSION: i64 = 1;
 /// An evaluation is ended after its budget times this.
 const HARD_LIMIT: f64 = 2.5;
 /// The budget where none is given.
-pub const DEFAULT_BUDGET: Duration = Duration::from_secs(5 * 60);
+pub const DEFAULT_BUDGET: Duration = Duration::from_mins(5);
 /// The longest budget: a week.
-const MAX_BUDGET: Duration = Duration::from_secs(7 * 24 * 3600);
+const MAX_BUDGET: Duration = Duration::from_hours(7 * 24);
 
 /// `domain/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,4 +1,67 @@
-//! TODO
+//! autoresearch: a host that owns an experiment loop, and evaluators that are sandboxed components.
+//!
+//! This page is for whoever changes the code. The modules, in the order in which to read them:
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`measure`] | metrics and measurements: plain values |
+//! | [`stats`] | the statistics |
+//! | [`decision`] | measurements and policy to a verdict with its reason |
+//! | [`session`] | a session as a state machine without I/O: what to do next |
+//! | [`evaluator`] | what an evaluator says of itself; the owner's settings checked against it |
+//! | [`experiment`] | `experiment.toml`: its keys, defaults and checks |
+//! | [`environment`] | the environment of commands |
+//! | [`text`] | text from outside, made fit for terminal, log and prompt |
+//! | [`failure`] | a failure as its user sees it; the exit codes |
+//! | [`directories`] | where things are kept that are not the project's |
+//! | [`process`] | run one command and everything it starts, and be sure that all of it has ended |
+//! | [`host`] | load evaluators and let them measure: all that knows wasmtime |
+//! | [`catalog`] | evaluator reference to bytes and digest |
+//! | [`git`] | the only caller of git |
+//! | [`project`] | the user's project and where its experiments are |
+//! | [`workspace`] | the target, in the checkout and in the worktrees |
+//! | [`journal`] | the record of truth, `results.tsv`, the lock, recovery |
+//! | [`runlog`] | what happened during one evaluation, for people |
+//! | [`driver`] | carry out what the session decides |
+//! | [`cli`] | the command line; `cli::ui` alone writes to the terminal |
+//!
+//! Data flows one way: command line to [`experiment::Experiment`] to [`driver`], which asks
+//! [`session`] what to do and has [`workspace`], [`host`] and [`process`] do it, to [`journal`], to
+//! the terminal.
+//!
+//! # One try
+//!
+//! The checkout's target is written into a worktree that stands at the incumbent, and committed
+//! there. The journal gets a `try`. The evaluator measures the worktree (and, for a metric with
+//! noise, the incumbent's, in random order). The journal gets a `verdict`. Only then do refs, branch
+//! and checkout change, and the journal gets `settled`. Killed between any two of these, the next
+//! run finishes or repeats what is left; each step may be repeated without harm.
+//!
+//! # Invariants
+//!
+//! 1. [`session`], [`decision`], [`stats`] and [`measure`] touch no file, process, clock,
+//!    environment or wasmtime; time and randomness come in as values.
+//! 2. Only [`host`] names wasmtime, and types generated from the WIT stop inside it. Only
+//!    [`process`] starts processes; only [`git`] runs git; only `cli::ui` prints; only [`experiment`]
+//!    reads experiment files; only [`journal`] writes records. The linter holds what it can
+//!    (`clippy.toml`), `tests/layers.rs` the rest.
+//! 3. Plugins never depend on the runtime: the WIT is all they share. An evaluator never decides.
+//! 4. Nobody's work is lost. The user's HEAD, index and files other than the target are never
+//!    touched, and the target only where it still is the candidate that was judged. Every candidate
+//!    stays reachable as `refs/autoresearch/{domain}/{name}/{n}`.
+//! 5. What judges is out of the candidate's reach: the experiment and the evaluator are read from
+//!    the user's checkout, every other file of a worktree comes from the incumbent.
+//! 6. Nothing from a guest or a command is believed unchecked: numbers are finite, names declared,
+//!    sizes bounded, and control characters removed before a terminal or a log sees them.
+//! 7. Deny by default: a component gets its candidate's directory read-only, clocks and randomness,
+//!    and the commands that the owner bound; no network, environment or standard input.
+//! 8. A command is native code and runs as the user; its process tree is ended, and nothing else
+//!    confines it yet. Each row of the journal says so (`sandbox`).
+//! 9. Every persisted format carries a version; unknown keys are errors.
+//! 10. Timings are compared only within one host and one pairing.
+//!
+//! `unsafe` stands in [`process`], where the operating system's calls are, and in `host::cache`,
+//! which loads the code that it compiled itself.
 
 pub mod catalog;
 pub mod cli;

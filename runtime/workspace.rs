@@ -157,7 +157,15 @@ fn replace(directory: &Dir, file: &TargetFile) -> std::io::Result<()> {
 pub struct Workspace {
     repository: Repository,
     prefix: PathBuf,
-    roots: [PathBuf; 2],
+    first: PathBuf,
+    second: PathBuf,
+}
+
+/// One of an experiment's two worktrees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    First,
+    Second,
 }
 
 /// One worktree, ready to be measured in.
@@ -191,7 +199,8 @@ impl Workspace {
         Self {
             repository: project.repository.clone(),
             prefix: project.prefix().to_owned(),
-            roots: [root('a'), root('b')],
+            first: root('a'),
+            second: root('b'),
         }
     }
 
@@ -199,19 +208,24 @@ impl Workspace {
     ///
     /// The one that stands at the incumbent keeps it, so that it stays built. A metric without
     /// noise needs one worktree only.
-    pub fn roles(&self, incumbent: &str, deterministic: bool) -> (usize, usize) {
-        let first_holds_incumbent = !deterministic
-            && self.head(0).as_deref() == Some(incumbent)
-            && self.head(1).as_deref() != Some(incumbent);
-        if first_holds_incumbent {
-            (1, 0)
+    pub fn roles(&self, incumbent: &str, deterministic: bool) -> (Slot, Slot) {
+        let holds = |slot| self.head(slot).as_deref() == Some(incumbent);
+        if !deterministic && holds(Slot::First) && !holds(Slot::Second) {
+            (Slot::Second, Slot::First)
         } else {
-            (0, 1)
+            (Slot::First, Slot::Second)
         }
     }
 
-    fn head(&self, index: usize) -> Option<CommitId> {
-        let root = self.roots.get(index)?;
+    fn root(&self, slot: Slot) -> &Path {
+        match slot {
+            Slot::First => &self.first,
+            Slot::Second => &self.second,
+        }
+    }
+
+    fn head(&self, slot: Slot) -> Option<CommitId> {
+        let root = self.root(slot);
         let name = root.file_name()?;
         let head = std::fs::read_to_string(
             self.repository
@@ -224,8 +238,8 @@ impl Workspace {
     }
 
     /// A worktree with every tracked file as in `commit`. The second value is whether it is new.
-    pub fn tree(&self, index: usize, commit: &str) -> Result<(Tree, bool), Failure> {
-        let root = &self.roots[index & 1];
+    pub fn tree(&self, slot: Slot, commit: &str) -> Result<(Tree, bool), Failure> {
+        let root = self.root(slot);
         if let Some(parent) = root.parent() {
             std::fs::create_dir_all(parent).map_err(|error| {
                 Failure::new(
@@ -235,7 +249,7 @@ impl Workspace {
             })?;
         }
         let (worktree, new) = self.repository.worktree(root, commit)?;
-        let mut setup_note = root.clone().into_os_string();
+        let mut setup_note = root.as_os_str().to_owned();
         setup_note.push(".setup");
         let tree = Tree {
             directory: root.join(&self.prefix),
@@ -257,7 +271,7 @@ impl Workspace {
 
     /// Removes the worktrees that exist.
     pub fn remove(&self) {
-        for root in &self.roots {
+        for root in [&self.first, &self.second] {
             if root.exists() {
                 let _ = self.repository.remove_worktree(root);
             }

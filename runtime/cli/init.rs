@@ -267,7 +267,8 @@ fn program_text(found: &Found, lab: &Lab<'_>, constraints: Option<&str>) -> Stri
         .target
         .iter()
         .map(|path| format!("- `{path}`\n"))
-        .collect::<String>();
+        .collect::<Vec<_>>()
+        .concat();
     let verb = match policy.direction {
         crate::measure::Direction::Lower => "Lower",
         crate::measure::Direction::Higher => "Raise",

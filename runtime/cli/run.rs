@@ -157,7 +157,7 @@ fn judge(
     let incumbent = journal.history().incumbent.clone();
     match (judged, incumbent) {
         (Some(judged), incumbent) => {
-            show(context, &lab, &judged, incumbent.as_ref(), arguments.json)
+            show(context, &lab, &judged, incumbent.as_ref(), arguments.json);
         }
         (None, Some(incumbent)) if new => {
             if arguments.json {
@@ -231,7 +231,7 @@ fn show(
         ui.hint(&format!(
             "its output is in {}",
             lab.directory()
-                .strip_prefix(&context.path.canonicalize().unwrap_or_default())
+                .strip_prefix(context.path.canonicalize().unwrap_or_default())
                 .unwrap_or(lab.directory())
                 .join(format!("runs/{:04}", judged.n))
                 .display()

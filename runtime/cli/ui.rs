@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::decision::{self, Verdict};
 use crate::driver::Notice;
@@ -271,7 +272,10 @@ pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
         s if s < 0.9995 => format!("{:.0} ms", s * 1000.0),
         s if s < 59.95 => format!("{s:.1} s"),
-        s => humantime::format_duration(std::time::Duration::from_secs(s as u64)).to_string(),
+        s => Duration::try_from_secs_f64(s.round()).map_or_else(
+            |_| format!("{s} s"),
+            |duration| humantime::format_duration(duration).to_string(),
+        ),
     }
 }
 

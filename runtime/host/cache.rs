@@ -8,7 +8,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -18,7 +18,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(engine: &Engine, directory: PathBuf) -> Self {
+    pub(super) fn new(engine: &Engine, directory: &Path) -> Self {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Self {

@@ -27,20 +27,26 @@ pub(super) struct Grants {
 /// The command that runs now, if any.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
-    current: Arc<Mutex<Option<(Cancel, JoinHandle<()>)>>>,
+    current: Arc<Mutex<Option<Current>>>,
+}
+
+#[derive(Debug)]
+struct Current {
+    cancel: Cancel,
+    thread: JoinHandle<()>,
 }
 
 impl Running {
     pub(super) fn is_running(&self) -> bool {
         self.lock()
             .as_ref()
-            .is_some_and(|(_, thread)| !thread.is_finished())
+            .is_some_and(|current| !current.thread.is_finished())
     }
 
     /// Ends the command that a cancelled evaluation left, and waits until it is gone.
     pub(super) fn end_and_wait(&self) {
         let current = self.lock().take();
-        if let Some((cancel, thread)) = current {
+        if let Some(Current { cancel, thread }) = current {
             if !thread.is_finished() {
                 cancel.cancel();
             }
@@ -48,7 +54,7 @@ impl Running {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Cancel, JoinHandle<()>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Current>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +125,7 @@ impl State {
                     let _ = send.send(process::run(&grants.launcher, &command, &cancel));
                 }
             })?;
-        *self.commands.lock() = Some((cancel, thread));
+        *self.commands.lock() = Some(Current { cancel, thread });
         Ok(receive
             .await
             .unwrap_or_else(|_| Err(RunError::Launcher("its thread ended".to_owned()))))

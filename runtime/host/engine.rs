@@ -39,7 +39,7 @@ pub(super) fn new() -> wasmtime::Result<Engine> {
         .wasm_function_references(false)
         .wasm_memory64(false)
         .cranelift_nan_canonicalization(true);
-    Ok(Engine::new(&config)?)
+    Engine::new(&config)
 }
 
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {

@@ -28,7 +28,9 @@ pub struct Limits {
     pub guest_output_kib: u32,
     /// Calls into the host.
     pub host_calls: u64,
-    /// Passed between the guest and the host's commands, model and log, in MiB.
+    /// Passed in one call between the guest and the host, in MiB.
+    pub call_mib: u32,
+    /// Passed between the guest and the host's commands, model and log altogether, in MiB.
     pub host_mib: u32,
     /// Commands run.
     pub commands: u32,
@@ -51,7 +53,8 @@ impl Default for Limits {
             handles: 4096,
             guest_output_kib: 256,
             host_calls: 20_000_000,
-            host_mib: 256,
+            call_mib: 64,
+            host_mib: 1024,
             commands: 10_000,
             command_output_kib: 1024,
             command_grace_ms: 2000,
@@ -70,6 +73,7 @@ pub const LIMIT_NAMES: &[&str] = &[
     "handles",
     "guest_output_kib",
     "host_calls",
+    "call_mib",
     "host_mib",
     "commands",
     "command_output_kib",
@@ -252,7 +256,7 @@ pub(super) fn install(store: &mut Store<State>) {
     let limits = store.data().meter.limits.clone();
     store.limiter(|state| &mut state.meter);
     store.set_max_component_handles(limits.handles as usize);
-    store.set_hostcall_fuel((limits.host_mib as usize) << 20);
+    store.set_hostcall_fuel((limits.call_mib as usize) << 20);
     store.epoch_deadline_async_yield_and_update(1);
     store.call_hook(|mut context, hook| match hook {
         CallHook::CallingHost => context.data_mut().meter.count_call(),

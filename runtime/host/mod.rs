@@ -247,7 +247,7 @@ impl Host {
     pub fn new(cache: Option<PathBuf>, launcher: Launcher) -> wasmtime::Result<Self> {
         let engine = engine::new()?;
         let linker = engine::linker(&engine)?;
-        let cache = cache.map(|directory| cache::Cache::new(&engine, directory));
+        let cache = cache.map(|directory| cache::Cache::new(&engine, &directory));
         Ok(Self {
             engine,
             linker,

@@ -204,12 +204,12 @@ mod tests {
 
     #[test]
     fn toml_takes_text_and_lists_and_nothing_else() {
-        #[derive(Deserialize)]
+        #[derive(Deserialize, Debug)]
         struct Holder {
-            #[allow(dead_code)]
             c: CommandLine,
         }
-        assert!(toml::from_str::<Holder>("c = 'a b'").is_ok());
+        let holder = toml::from_str::<Holder>("c = 'a b'").unwrap();
+        assert_eq!(holder.c.argv(), ["a", "b"]);
         assert!(toml::from_str::<Holder>("c = ['a', 'b c']").is_ok());
         let error = toml::from_str::<Holder>("c = 3").err().unwrap().to_string();
         assert!(error.contains("a string, or a list of strings"), "{error}");

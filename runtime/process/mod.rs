@@ -183,6 +183,10 @@ pub fn run(
     let failed = |error: std::io::Error| RunError::Launcher(error.to_string());
     tree::adopt_orphans();
     let (control, far) = UnixStream::pair().map_err(failed)?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is where processes start"
+    )]
     let mut child = std::process::Command::new(&launcher.program)
         .arg(launcher::ARGUMENT)
         .env_clear()

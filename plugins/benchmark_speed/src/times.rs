@@ -2,7 +2,7 @@
 //!
 //! - Quantiles interpolate linearly between the sorted times: definition 7 of R. J. Hyndman and Y. Fan,
 //!   "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996), the default of
-//!   R and NumPy. With few runs a nearest rank would make the 95th percentile the maximum.
+//!   R and `NumPy`. With few runs a nearest rank would make the 95th percentile the maximum.
 //! - Outliers have a large modified z-score: B. Iglewicz and D. Hoaglin, "How to Detect and Handle
 //!   Outliers", ASQC Basic References in Quality Control 16 (1993), with hyperfine's threshold.
 
@@ -56,12 +56,12 @@ pub fn warnings(times: &[f64]) -> Vec<String> {
         ));
     }
     let outliers = outliers(times);
-    let distance = |&index: &usize| (times[index] - p50).abs();
+    let distance = |(_, time): &(usize, f64)| (time - p50).abs();
     let furthest = outliers
         .iter()
         .max_by(|a, b| distance(a).total_cmp(&distance(b)));
-    if let Some(&furthest) = furthest {
-        let advice = if outliers == [0] {
+    if let Some(&(index, time)) = furthest {
+        let advice = if outliers.len() == 1 && index == 0 {
             "if it fills caches, raise `warmup`"
         } else {
             "something else may be using the machine"
@@ -71,15 +71,16 @@ pub fn warnings(times: &[f64]) -> Vec<String> {
              median is {p50:.3} ms: {advice}",
             outliers.len(),
             times.len(),
-            furthest + 1,
-            times[furthest],
+            index + 1,
+            time,
         ));
     }
     warnings
 }
 
-/// Returns the indices of the runs that lie far from the median, measured by how the others scatter.
-pub fn outliers(times: &[f64]) -> Vec<usize> {
+/// Returns the runs, by index and time, that lie far from the median, measured by how the others
+/// scatter.
+pub fn outliers(times: &[f64]) -> Vec<(usize, f64)> {
     let Some(median) = quantile(&sorted(times), 0.5) else {
         return Vec::new();
     };
@@ -88,8 +89,12 @@ pub fn outliers(times: &[f64]) -> Vec<usize> {
         return Vec::new();
     };
     // Multiplied rather than divided: where most runs agree exactly, any other is an outlier.
-    let far = |&index: &usize| distances[index] > OUTLIER_DISTANCE * scatter;
-    (0..times.len()).filter(far).collect()
+    times
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, time)| (time - median).abs() > OUTLIER_DISTANCE * scatter)
+        .collect()
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
@@ -98,6 +103,11 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a position in a slice: it cannot be negative or too large"
+)]
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let position = sorted.len().checked_sub(1)? as f64 * share;
     let below = *sorted.get(position.floor() as usize)?;
@@ -161,16 +171,16 @@ mod tests {
 
     #[test]
     fn nanoseconds_become_milliseconds() {
-        assert!(close(milliseconds(1_234_567), 1.234567));
+        assert!(close(milliseconds(1_234_567), 1.234_567));
         assert_eq!(milliseconds(0), 0.0);
         assert!(milliseconds(u64::MAX).is_finite());
     }
 
     #[test]
     fn a_disturbed_run_is_an_outlier() {
-        assert_eq!(outliers(&[100.0, 101.0, 99.0, 300.0, 100.5]), [3]);
-        assert_eq!(outliers(&[100.0, 1.0, 99.0, 101.0, 100.5]), [1]);
-        assert_eq!(outliers(&[20.0, 20.0, 20.0, 21.0]), [3]);
+        assert_eq!(outliers(&[100.0, 101.0, 99.0, 300.0, 100.5]), [(3, 300.0)]);
+        assert_eq!(outliers(&[100.0, 1.0, 99.0, 101.0, 100.5]), [(1, 1.0)]);
+        assert_eq!(outliers(&[20.0, 20.0, 20.0, 21.0]), [(3, 21.0)]);
     }
 
     #[test]
@@ -186,7 +196,7 @@ mod tests {
         // Median 0, deviations 1 1 1 1 and the last: the scatter is 1.
         let at = |far: f64| outliers(&[-1.0, 1.0, -1.0, 1.0, 0.0, 0.0, 1.0, -1.0, far]);
         assert!(at(14.82).is_empty());
-        assert_eq!(at(14.83), [8]);
+        assert_eq!(at(14.83), [(8, 14.83)]);
     }
 
     #[test]

@@ -182,7 +182,8 @@ mod tests {
         let lines = |count: usize| {
             (0..count)
                 .map(|n| format!("m{n}: {n}\n"))
-                .collect::<String>()
+                .collect::<Vec<_>>()
+                .concat()
         };
         let just = metrics(lines(MOST_NAMES).as_bytes());
         assert_eq!((just.values.len(), just.more), (MOST_NAMES, false));

@@ -49,13 +49,19 @@ pub fn with_excerpt(reason: &str, outputs: &[&[u8]]) -> String {
 
 /// Returns the last few lines that are not blank, cleaned and cut to a bounded length.
 pub fn excerpt(output: &[u8]) -> String {
-    let text = clean(&output[output.len().saturating_sub(EXCERPT_SOURCE)..]);
+    let text = clean(
+        output
+            .get(output.len().saturating_sub(EXCERPT_SOURCE)..)
+            .unwrap_or_default(),
+    );
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim_end)
         .filter(|line| !line.is_empty())
         .collect();
-    let last: Vec<String> = lines[lines.len().saturating_sub(EXCERPT_LINES)..]
+    let last: Vec<String> = lines
+        .get(lines.len().saturating_sub(EXCERPT_LINES)..)
+        .unwrap_or_default()
         .iter()
         .map(|line| cut(line))
         .collect();
@@ -148,7 +154,10 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_the_last_lines_without_blank_ones() {
-        let output: String = (1..=20).map(|n| format!("line {n}\n\n")).collect();
+        let output: String = (1..=20)
+            .map(|n| format!("line {n}\n\n"))
+            .collect::<Vec<_>>()
+            .concat();
         assert_eq!(
             excerpt(output.as_bytes()),
             "line 15\nline 16\nline 17\nline 18\nline 19\nline 20"

@@ -1,0 +1,299 @@
+//! What the runtime costs, beside what the same work costs without it: `cargo bench --bench overhead`.
+//!
+//! Whole processes, in turn (A B A B ...), so that a machine whose speed drifts slows both alike;
+//! medians, and the median of the differences pair by pair. Nothing here passes or fails.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark starts programs, prints, and fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use autoresearch::catalog;
+use autoresearch::host::{Host, Limits};
+use autoresearch::process::{self, Cancel, CommandLine, Launcher};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
+const PAIRS: usize = 101;
+
+fn main() {
+    let place = Place::new();
+    println!(
+        "{:<58} {:>9} {:>9} {:>10}",
+        "", "this", "floor", "difference"
+    );
+    starting(&place);
+    evaluating(&place);
+    hosting(&place);
+    judging(&place);
+    memory(&place);
+    let size = std::fs::metadata(PROGRAM).unwrap().len();
+    println!("{:<58} {:>6.1} MB", "the program's size", size as f64 / 1e6);
+}
+
+/// A repository with a home of its own.
+struct Place {
+    root: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            root: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(place.project()).unwrap();
+        run(place.command("git").args(["init", "--quiet"]));
+        std::fs::write(place.project().join("target.txt"), "0\n").unwrap();
+        run(place.command("git").args(["add", "target.txt"]));
+        run(place
+            .command("git")
+            .args(["commit", "--quiet", "--message", "start"]));
+        place
+    }
+
+    fn project(&self) -> PathBuf {
+        self.root.path().join("project")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.root.path())
+            .envs([
+                ("GIT_AUTHOR_NAME", "Bench"),
+                ("GIT_AUTHOR_EMAIL", "bench@localhost"),
+                ("GIT_COMMITTER_NAME", "Bench"),
+                ("GIT_COMMITTER_EMAIL", "bench@localhost"),
+            ])
+            .current_dir(self.project())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    fn autoresearch(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(PROGRAM);
+        command.args(arguments);
+        command
+    }
+}
+
+fn starting(place: &Place) {
+    compare(
+        "start: `--version`, beside `/bin/true`",
+        || run(&mut place.autoresearch(&["--version"])),
+        || run(&mut place.command("/bin/true")),
+    );
+}
+
+fn evaluating(place: &Place) {
+    const LINE: &str = "echo x: 1";
+    for (name, line) in [("directly", LINE), ("under sh -c", "echo x: 1; true")] {
+        let mut bare = match name {
+            "directly" => place.command("echo"),
+            _ => place.command("sh"),
+        };
+        match name {
+            "directly" => bare.arg("x: 1"),
+            _ => bare.args(["-c", line]),
+        };
+        compare(
+            &format!("`evaluate`, warm cache, a command run {name}, beside it bare"),
+            || run(&mut place.autoresearch(&["evaluate", "--eval", line])),
+            || run(&mut bare),
+        );
+    }
+}
+
+/// Loading from the cache, instantiating and describing, in this process.
+fn hosting(place: &Place) {
+    let host = Host::new(Some(place.root.path().join("cache")), Launcher::at(PROGRAM)).unwrap();
+    for name in catalog::built_in() {
+        let component = catalog::find(name, Path::new("")).unwrap();
+        let load = || {
+            let start = Instant::now();
+            host.load(&component.bytes, &component.digest, &Limits::default())
+                .unwrap();
+            start.elapsed()
+        };
+        let cold = load();
+        let mut warm: Vec<Duration> = (0..PAIRS).map(|_| load()).collect();
+        println!(
+            "{:<58} {:>6.2} ms  (compiling it: {:.0} ms)",
+            format!("load {name} from the cache, instantiate, describe"),
+            milliseconds(median(&mut warm)),
+            milliseconds(cold)
+        );
+    }
+}
+
+/// One whole turn of the loop, beside the same turn done by hand.
+fn judging(place: &Place) {
+    let target = place.project().join("target.txt");
+    let mut n = 0;
+    let mut change = || {
+        n += 1;
+        std::fs::write(&target, format!("{n}\n")).unwrap();
+    };
+    // Always worse, so that both undo the change; the metric of the first costs one evaluation.
+    for (name, evaluator) in [
+        (
+            "a metric without noise",
+            vec!["--evaluator", "benchmark_size"],
+        ),
+        (
+            "a metric with noise, a command that does nothing",
+            vec![
+                "--eval",
+                "echo x: 1",
+                "--metric",
+                "x",
+                "--direction",
+                "lower",
+            ],
+        ),
+    ] {
+        std::fs::write(&target, "0\n").unwrap();
+        let id = format!("bench/{}", evaluator[1].split(' ').next().unwrap());
+        let mut init = place.autoresearch(&[
+            "init",
+            "--target",
+            "target.txt",
+            "--domain",
+            "bench",
+            "--name",
+        ]);
+        init.arg(id.trim_start_matches("bench/")).args(&evaluator);
+        run(&mut init);
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..PAIRS {
+            change();
+            let start = Instant::now();
+            run(&mut place.autoresearch(&["run", "--experiment", &id]));
+            times[0].push(start.elapsed());
+
+            change();
+            let start = Instant::now();
+            for arguments in [
+                &["add", "target.txt"][..],
+                &["commit", "--quiet", "--message", "try"],
+            ] {
+                run(place.command("git").args(arguments));
+            }
+            run(place.command("sh").args(["-c", "echo x: 1"]));
+            run(place
+                .command("git")
+                .args(["reset", "--quiet", "--hard", "HEAD~1"]));
+            times[1].push(start.elapsed());
+        }
+        let [mut ours, mut by_hand] = times;
+        report(&format!("`run`: {name}; by hand"), &mut ours, &mut by_hand);
+    }
+}
+
+/// Peak resident memory, as the launcher sees it.
+fn memory(place: &Place) {
+    let environment: Vec<_> = [("HOME", place.root.path().as_os_str())]
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.to_owned()))
+        .chain([("PATH".into(), std::env::var_os("PATH").unwrap())])
+        .collect();
+    let peak = |arguments: &[&str]| {
+        let argv = [&[PROGRAM], arguments].concat();
+        let line = CommandLine::from_list(argv.iter().map(ToString::to_string).collect()).unwrap();
+        let command = process::Command {
+            line: &line,
+            directory: &place.project(),
+            environment: &environment,
+            deadline: Duration::from_mins(1),
+            grace: Duration::from_secs(1),
+            output_limit: 1 << 16,
+        };
+        let output = process::run(&Launcher::at(PROGRAM), &command, &Cancel::default()).unwrap();
+        assert_eq!(output.exit, process::Exit::Code(0), "{output:?}");
+        output.usage.peak_rss_bytes as f64 / 1e6
+    };
+    std::fs::remove_dir_all(place.root.path().join(".cache")).unwrap();
+    let evaluate = ["evaluate", "--eval", "echo x: 1"];
+    let (cold, warm) = (peak(&evaluate), peak(&evaluate));
+    println!(
+        "{:<58} {warm:>6.1} MB  (compiling: {cold:.1} MB)",
+        "peak memory of `evaluate`, warm cache"
+    );
+    println!(
+        "{:<58} {:>6.1} MB",
+        "peak memory that a command is charged at least",
+        {
+            let line = CommandLine::from_text("/bin/true").unwrap();
+            let command = process::Command {
+                line: &line,
+                directory: &place.project(),
+                environment: &environment,
+                deadline: Duration::from_mins(1),
+                grace: Duration::from_secs(1),
+                output_limit: 1 << 16,
+            };
+            process::run(&Launcher::at(PROGRAM), &command, &Cancel::default())
+                .unwrap()
+                .usage
+                .peak_rss_bytes as f64
+                / 1e6
+        }
+    );
+}
+
+/// Runs two things in turn and prints what both take.
+fn compare(name: &str, mut this: impl FnMut(), mut floor: impl FnMut()) {
+    this();
+    floor();
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..PAIRS {
+        let start = Instant::now();
+        this();
+        times[0].push(start.elapsed());
+        let start = Instant::now();
+        floor();
+        times[1].push(start.elapsed());
+    }
+    let [mut this, mut floor] = times;
+    report(name, &mut this, &mut floor);
+}
+
+fn report(name: &str, this: &mut [Duration], floor: &mut [Duration]) {
+    let mut differences: Vec<f64> = this
+        .iter()
+        .zip(&*floor)
+        .map(|(a, b)| milliseconds(*a) - milliseconds(*b))
+        .collect();
+    differences.sort_by(f64::total_cmp);
+    let (this, floor) = (milliseconds(median(this)), milliseconds(median(floor)));
+    println!(
+        "{name:<58} {this:>6.2} ms {floor:>6.2} ms {:>+7.2} ms  ({:.2} x)",
+        differences[differences.len() / 2],
+        this / floor
+    );
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[track_caller]
+fn run(command: &mut Command) {
+    let status = command.status().unwrap();
+    assert!(status.success(), "{command:?}: {status}");
+}

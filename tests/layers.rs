@@ -1,0 +1,103 @@
+//! The layering that `runtime/lib.rs` promises, checked against the source.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+
+/// Who alone may contain a text, by paths below `runtime/`.
+const ONLY: &[(&str, &[&str])] = &[
+    ("wasmtime", &["host/", "lib.rs"]),
+    ("Command::new(", &["process/", "git.rs"]),
+    ("\"git\"", &["git.rs"]),
+    ("unsafe {", &["process/", "host/cache.rs"]),
+    ("std::io::stdout", &["cli/ui.rs"]),
+    ("std::io::stderr", &["cli/ui.rs"]),
+    ("Experiment::parse(", &["experiment.rs", "project.rs"]),
+    (
+        "journal.jsonl",
+        &["journal.rs", "project.rs", "cli/init.rs"],
+    ),
+];
+
+/// What a pure module may not name.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::process",
+    "std::env",
+    "std::net",
+    "std::time",
+    "std::io",
+    "crate::host",
+    "crate::process",
+    "crate::git",
+    "crate::journal",
+    "crate::cli",
+    "SystemTime",
+    "Instant",
+];
+const PURE: &[&str] = &["session.rs", "decision.rs", "stats.rs", "measure.rs"];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_layer_keeps_to_itself() {
+    let runtime = Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime");
+    let mut files = Vec::new();
+    sources(&runtime, &mut files);
+    assert!(files.len() > 20, "the source was not found");
+    let mut wrong = Vec::new();
+    for file in &files {
+        let name = file.strip_prefix(&runtime).unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(file).unwrap();
+        // Tests of a module may do what the module may not.
+        let code: String = text
+            .split("#[cfg(test)]")
+            .next()
+            .unwrap()
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        for (what, owners) in ONLY {
+            if code.contains(what) && !owners.iter().any(|owner| name.starts_with(owner)) {
+                wrong.push(format!("{name} contains `{what}`"));
+            }
+        }
+        if PURE.contains(&name) {
+            wrong.extend(
+                IMPURE
+                    .iter()
+                    .filter(|what| code.contains(**what))
+                    .map(|what| format!("{name} is pure and contains `{what}`")),
+            );
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn plugins_share_nothing_with_the_runtime_but_the_contract() {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins");
+    let mut manifests = 0;
+    for entry in std::fs::read_dir(plugins).unwrap() {
+        let Ok(manifest) = std::fs::read_to_string(entry.unwrap().path().join("Cargo.toml")) else {
+            continue;
+        };
+        manifests += 1;
+        assert!(!manifest.contains("autoresearch"), "{manifest}");
+    }
+    assert!(manifests >= 3);
+}
