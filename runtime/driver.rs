@@ -496,10 +496,7 @@ impl<'a> Lab<'a> {
         description: &str,
     ) -> anyhow::Result<Option<Turn>> {
         let contents = Contents::read(&self.project.directory, self.targets())?;
-        let (at, other) = self
-            .workspace
-            .roles(&incumbent.commit, self.policy.deterministic);
-        let tree = self.tree(at, &incumbent.commit)?;
+        let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
         let incumbent_contents = Contents::read(&tree.directory, self.targets())?;
         if contents == incumbent_contents {
             return Ok(None);
@@ -535,7 +532,7 @@ impl<'a> Lab<'a> {
             contents,
             incumbent_contents,
             candidate_tree: tree,
-            incumbent_slot: other,
+            incumbent_tree,
             started: Instant::now(),
             report: None,
             incumbent_report: None,
@@ -549,14 +546,11 @@ impl<'a> Lab<'a> {
         session: &mut Session,
     ) -> anyhow::Result<()> {
         (self.notify)(Notice::Measuring(side));
-        let incumbent_tree;
         let (tree, name) = match side {
-            Side::Candidate => (&turn.candidate_tree, "candidate"),
-            Side::Incumbent => {
-                incumbent_tree = self.tree(turn.incumbent_slot, &turn.candidate.parent)?;
-                (&incumbent_tree, "incumbent")
-            }
+            Side::Candidate => (Some(&turn.candidate_tree), "candidate"),
+            Side::Incumbent => (turn.incumbent_tree.as_ref(), "incumbent"),
         };
+        let tree = tree.context("the incumbent is measured without a worktree")?;
         let log = RunLog::open(&self.found.directory, turn.candidate.n, name);
         match (self.measure(tree, log), side) {
             (Ok((report, value)), side) => {
@@ -620,17 +614,35 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// The candidate's worktree and, for a metric with noise, the incumbent's, both at the
+    /// incumbent.
+    fn trees(&self, incumbent: &str) -> anyhow::Result<(Tree, Option<Tree>)> {
+        if self.policy.deterministic {
+            return Ok((self.tree(Slot::First, incumbent)?, None));
+        }
+        let slots = self.workspace.roles(incumbent);
+        let (first, second) = self.workspace.trees(slots, incumbent)?;
+        self.make_ready(&first)?;
+        self.make_ready(&second)?;
+        Ok((first, Some(second)))
+    }
+
     /// A worktree at a commit, with what it shares, set up.
     fn tree(&self, slot: Slot, commit: &str) -> anyhow::Result<Tree> {
+        let tree = self.workspace.tree(slot, commit)?;
+        self.make_ready(&tree)?;
+        Ok(tree)
+    }
+
+    fn make_ready(&self, tree: &Tree) -> anyhow::Result<()> {
         let workspace = &self.found.experiment.workspace;
-        let (tree, _) = self.workspace.tree(slot, commit)?;
         for path in tree.share(&self.project.directory, &workspace.share)? {
             (self.notify)(Notice::NotShared(&path));
         }
-        if let Some(setup) = &workspace.setup {
-            self.set_up(&tree, setup)?;
+        match &workspace.setup {
+            Some(setup) => self.set_up(tree, setup),
+            None => Ok(()),
         }
-        Ok(tree)
     }
 
     /// Runs the setup command, unless it has been run in this worktree.
@@ -705,8 +717,8 @@ struct Turn {
     contents: Contents,
     incumbent_contents: Contents,
     candidate_tree: Tree,
-    /// The incumbent's worktree, which need not exist.
-    incumbent_slot: Slot,
+    /// Where the incumbent is measured again.
+    incumbent_tree: Option<Tree>,
     started: Instant,
     report: Option<Report>,
     incumbent_report: Option<Report>,

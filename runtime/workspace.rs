@@ -206,11 +206,10 @@ impl Workspace {
 
     /// Which worktrees hold the candidate and the incumbent, in this order.
     ///
-    /// The one that stands at the incumbent keeps it, so that it stays built. A metric without
-    /// noise needs one worktree only.
-    pub fn roles(&self, incumbent: &str, deterministic: bool) -> (Slot, Slot) {
+    /// The one that stands at the incumbent keeps it, so that it stays built.
+    pub fn roles(&self, incumbent: &str) -> (Slot, Slot) {
         let holds = |slot| self.head(slot).as_deref() == Some(incumbent);
-        if !deterministic && holds(Slot::First) && !holds(Slot::Second) {
+        if holds(Slot::First) && !holds(Slot::Second) {
             (Slot::Second, Slot::First)
         } else {
             (Slot::First, Slot::Second)
@@ -237,8 +236,8 @@ impl Workspace {
         root.is_dir().then_some(head.ok()?.trim().to_owned())
     }
 
-    /// A worktree with every tracked file as in `commit`. The second value is whether it is new.
-    pub fn tree(&self, slot: Slot, commit: &str) -> Result<(Tree, bool), Failure> {
+    /// A worktree with every tracked file as in `commit`.
+    pub fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
         let root = self.root(slot);
         if let Some(parent) = root.parent() {
             std::fs::create_dir_all(parent).map_err(|error| {
@@ -261,7 +260,24 @@ impl Workspace {
         } else {
             tree.reset(commit)?;
         }
-        Ok((tree, new))
+        Ok(tree)
+    }
+
+    /// Two worktrees at a commit, brought there at the same time where both exist.
+    pub fn trees(&self, slots: (Slot, Slot), commit: &str) -> Result<(Tree, Tree), Failure> {
+        let tree = |slot| self.tree(slot, commit);
+        // Git does not make two worktrees at once without the one seeing the other half made.
+        if self.head(slots.0).is_none() || self.head(slots.1).is_none() {
+            return Ok((tree(slots.0)?, tree(slots.1)?));
+        }
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| tree(slots.1));
+            let first = tree(slots.0)?;
+            let second = second.join().unwrap_or_else(|_| {
+                Err(Failure::new(Exit::Failure, "a worktree was not made ready"))
+            })?;
+            Ok((first, second))
+        })
     }
 
     /// The target's paths relative to the repository's top.

@@ -8,4 +8,11 @@
     reason = "a test starts programs, and fails by panicking"
 )]
 
+mod commands;
+mod evaluate;
+mod experiments;
+mod guests;
+mod hostile;
+mod init;
+mod run;
 mod support;

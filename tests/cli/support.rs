@@ -3,11 +3,16 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
+
+/// No run of the program takes this long.
+const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// A temporary directory with a home and a project, which is a git repository with one commit.
 pub struct Place {
@@ -39,7 +44,10 @@ impl Outcome {
         assert_eq!(self.code, code, "{self:#?}");
         assert_eq!(self.stdout, "", "{self:#?}");
         let lines = |label: &str| -> Vec<&str> {
-            self.stderr.lines().filter(|line| line.starts_with(label)).collect()
+            self.stderr
+                .lines()
+                .filter(|line| line.starts_with(label))
+                .collect()
         };
         let errors = lines("error: ");
         assert_eq!(errors.len(), 1, "{self:#?}");
@@ -140,7 +148,10 @@ impl Place {
         let mut found = Vec::new();
         collect(&self.project(), &self.project(), &mut found);
         for name in [".git/HEAD", ".git/index", ".git/config"] {
-            found.push((name.to_owned(), std::fs::read(self.project().join(name)).unwrap_or_default()));
+            found.push((
+                name.to_owned(),
+                std::fs::read(self.project().join(name)).unwrap_or_default(),
+            ));
         }
         found.sort();
         found
@@ -150,7 +161,11 @@ impl Place {
 fn collect(root: &Path, directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let name = path
+            .strip_prefix(root)
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         if name == ".git" || name == ".autoresearch" {
             continue;
         }
@@ -158,16 +173,39 @@ fn collect(root: &Path, directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         if kind.is_dir() {
             collect(root, &path, found);
         } else if kind.is_symlink() {
-            found.push((name, path.read_link().unwrap().into_os_string().into_encoded_bytes()));
-        } else {
+            found.push((
+                name,
+                path.read_link()
+                    .unwrap()
+                    .into_os_string()
+                    .into_encoded_bytes(),
+            ));
+        } else if kind.is_file() {
             found.push((name, std::fs::read(&path).unwrap_or_default()));
+        } else {
+            found.push((name, Vec::new()));
         }
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end, or kills it after [`WATCHDOG`], which then is a failure of its own.
 pub fn outcome(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id().cast_signed();
+    let (ended, watched) = std::sync::mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        if watched.recv_timeout(WATCHDOG) == Err(RecvTimeoutError::Timeout) {
+            // SAFETY: kill takes two integers; the child has not been waited for yet.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watchdog.join().unwrap();
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
