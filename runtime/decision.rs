@@ -181,7 +181,7 @@ pub fn decide(policy: &Policy, candidate: f64, incumbent: f64) -> Ruling {
     let noise = if policy.deterministic {
         ""
     } else {
-        "; one pair of measurements, noise not controlled"
+        "; measured once each, so noise is not ruled out"
     };
     Ruling {
         verdict,
@@ -271,11 +271,11 @@ mod tests {
         assert_eq!(noisy.min_improvement, NOISY_DEFAULT);
         assert_eq!(
             decide(&noisy, 9.1, 12.3).reason,
-            "better: p50_ms 12.30 -> 9.100 ms (-26.0%); one pair of measurements, noise not controlled"
+            "better: p50_ms 12.30 -> 9.100 ms (-26.0%); measured once each, so noise is not ruled out"
         );
         assert_eq!(
             decide(&noisy, 99.5, 100.0).reason,
-            "better by less than 1%: p50_ms 100 -> 99.50 ms (-0.5%); one pair of measurements, noise not controlled"
+            "better by less than 1%: p50_ms 100 -> 99.50 ms (-0.5%); measured once each, so noise is not ruled out"
         );
     }
 

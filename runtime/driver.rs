@@ -15,7 +15,9 @@ use crate::evaluator::{Descriptor, Given, Settings, is_name};
 use crate::experiment::{Experiment, Id, Objective};
 use crate::failure::{Exit, Failure};
 use crate::git::CommitId;
-use crate::host::{EvaluateError, Evaluation, Evaluator, Event, Host, Limits, Observer, Report};
+use crate::host::{
+    EvaluateError, Evaluation, Evaluator, Event, Failed, Host, Limits, Observer, Report,
+};
 use crate::journal::{
     Baseline, EvaluatorIdentity, Event as Recorded, History, Incumbent, Journal, Judged, Try,
 };
@@ -560,11 +562,11 @@ impl<'a> Lab<'a> {
                 }
                 session.measured(side, value);
             }
-            (Err(error), Side::Candidate) if error.blames_candidate() => {
-                session.crashed(text::clean_line(&error.to_string(), 500));
+            (Err(failed), Side::Candidate) if failed.error.blames_candidate() => {
+                session.crashed(text::clean_line(&failed.to_string(), 500));
             }
-            (Err(error), side) => {
-                let failure = Failure::evaluation(&error);
+            (Err(failed), side) => {
+                let failure = Failure::evaluation(&failed);
                 let who = match side {
                     Side::Candidate => "the candidate",
                     Side::Incumbent => "the incumbent",
@@ -579,7 +581,7 @@ impl<'a> Lab<'a> {
         Ok(())
     }
 
-    fn measure(&self, tree: &Tree, log: RunLog) -> Result<(Report, f64), EvaluateError> {
+    fn measure(&self, tree: &Tree, log: RunLog) -> Result<(Report, f64), Failed> {
         let experiment = &self.found.experiment;
         let evaluation = Evaluation {
             directory: &tree.directory,
@@ -608,9 +610,12 @@ impl<'a> Lab<'a> {
         let value = report.measurement(metric).map(Measurement::value);
         match value {
             Some(value) => Ok((report, value)),
-            None => Err(EvaluateError::CandidateFailed(format!(
-                "the metric `{metric}` was not reported"
-            ))),
+            None => Err(Failed {
+                error: EvaluateError::CandidateFailed(format!(
+                    "the metric `{metric}` was not reported"
+                )),
+                printed: String::new(),
+            }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A failure as its user sees it: one line, what to do about it, an exit code.
 
 use crate::evaluator::SettingsError;
-use crate::host::{EvaluateError, LoadError};
+use crate::host::{EvaluateError, Failed, LoadError};
 
 /// The exit codes of the program. 0 is success: the command did what it was asked, whatever the
 /// verdict was.
@@ -71,31 +71,24 @@ impl Failure {
         )
         .hint(error.hint());
         match error {
-            LoadError::Describe(EvaluateError::Trapped { detail, .. }) => {
-                failure.detail(detail.clone())
-            }
+            LoadError::Describe(failed) => failure.detail(failed.detail()),
             _ => failure,
         }
     }
 
     /// Why there is no measurement.
-    pub fn evaluation(error: &EvaluateError) -> Self {
-        let exit = match error {
+    pub fn evaluation(failed: &Failed) -> Self {
+        let exit = match failed.error {
             EvaluateError::CandidateFailed(_) | EvaluateError::TimedOut(_) => Exit::Measurement,
             EvaluateError::Setup(_) => Exit::Failure,
             _ => Exit::Evaluator,
         };
         // An evaluator's own words may have more lines: the first is the message.
-        let text = error.to_string();
+        let text = failed.to_string();
         let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let failure = Self {
-            hint: error.hint(),
-            ..Self::new(exit, first).detail(rest)
-        };
-        match error {
-            EvaluateError::Trapped { detail, .. } => failure.detail(detail.clone()),
-            _ => failure,
-        }
+        Self::new(exit, first)
+            .hint(failed.error.hint())
+            .detail(format!("{rest}\n{}", failed.detail()).trim())
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::host::{EvaluateError, Event, Report};
+use crate::host::{Event, Failed, Report};
 
 /// The log of one evaluation. What cannot be written is not: a log is no reason to stop a night.
 #[derive(Debug)]
@@ -30,14 +30,8 @@ impl RunLog {
             Event::Debug(message) => self.line(&format!("debug: {message}")),
             Event::Info(message) => self.line(&format!("info: {message}")),
             Event::Warning(message) => self.line(&format!("warning: {message}")),
-            Event::Progress {
-                done,
-                total,
-                message,
-            } => {
-                let total = total.map_or_else(|| "?".to_owned(), |total| total.to_string());
-                self.line(&format!("progress: {done}/{total} {message}"));
-            }
+            // For whoever watches; afterwards the commands tell the same.
+            Event::Progress { .. } => {}
             Event::CommandStarted { role, line } => {
                 self.line(&format!("command {role}: {:?}", line.argv()));
             }
@@ -62,7 +56,7 @@ impl RunLog {
     }
 
     /// How the evaluation ended.
-    pub fn result(&self, result: &Result<Report, EvaluateError>) {
+    pub fn result(&self, result: &Result<Report, Failed>) {
         match result {
             Ok(report) => {
                 for measurement in &report.measurements {
@@ -79,11 +73,9 @@ impl RunLog {
                     ));
                 }
             }
-            Err(error) => {
-                self.line(&format!("failed: {error}"));
-                if let EvaluateError::Trapped { detail, .. } = error {
-                    self.line(detail);
-                }
+            Err(failed) => {
+                self.line(&format!("failed: {failed}"));
+                self.line(&failed.detail());
             }
         }
     }

@@ -168,8 +168,9 @@ fn pairs<'a>(
 ) -> Result<impl Iterator<Item = (&'a str, &'a str)>, Failure> {
     if let Some(text) = texts.iter().find(|text| !text.contains('=')) {
         return Err(
-            Failure::new(Exit::Usage, format!("`{text}` is not of the form {form}"))
-                .hint(format!("write `{option} {form}`")),
+            Failure::new(Exit::Usage, format!("`{text}` is not of the form {form}")).hint(format!(
+                "write `{option} {form}`; `autoresearch evaluator inspect` shows what there is"
+            )),
         );
     }
     Ok(texts.iter().filter_map(|text| text.split_once('=')))

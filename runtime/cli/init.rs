@@ -93,13 +93,28 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .directory
         .strip_prefix(&project.base)
         .unwrap_or(&found.directory);
-    ui.info(&format!("wrote {}", directory.join(DEFINITION).display()));
-    ui.hint(&format!(
-        "edit {}, then `autoresearch run --experiment {} --single -m 'what you tried'`",
-        found.experiment.target.join(", "),
+    ui.info(&format!(
+        "wrote {DEFINITION} and program.md in {}",
+        directory.display()
+    ));
+    ui.info(&format!(
+        "made the branch autoresearch/{} for what is kept; yours stays checked out",
         found.id
     ));
+    hint_next(context, &project, &found.id, &found.experiment);
     Ok(())
+}
+
+/// What to type next.
+pub(super) fn hint_next(context: &Context, project: &Project, id: &Id, experiment: &Experiment) {
+    let which = match project.ids().len() {
+        1 => String::new(),
+        _ => format!(" -x {id}"),
+    };
+    context.ui.hint(&format!(
+        "edit {}, then `autoresearch run{which} -m 'what you tried'`",
+        experiment.target.join(", ")
+    ));
 }
 
 /// An experiment to be made.

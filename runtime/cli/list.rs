@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .unwrap_or(0)
         .max(10);
     ui.data(&format!(
-        "{:<width$}  {:>5}  {:>5}  best",
+        "{:<width$}  {:>5}  {:>5}  best, and since the start",
         "experiment", "tries", "kept"
     ));
     for (id, history) in &rows {

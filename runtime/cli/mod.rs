@@ -29,13 +29,25 @@ use ui::{Ui, Verbosity};
 #[command(name = "autoresearch", version, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
     /// Work in this directory instead of the current one
-    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        help_heading = "Everywhere"
+    )]
     path: PathBuf,
     /// Say nothing but results and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Everywhere"
+    )]
     quiet: bool,
     /// Say how each command is run, and what evaluators tell
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
     verbose: bool,
     #[command(subcommand)]
     command: Command,

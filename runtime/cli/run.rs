@@ -23,6 +23,9 @@ use crate::project::{Found, Project};
 /// one that crashes, the target in your checkout is the best one's again. Every candidate stays
 /// reachable as `refs/autoresearch/DOMAIN/NAME/N`.
 ///
+/// Verdicts: keep, it is better; discard, it is not; crash, it could not be measured, because a
+/// command failed or took too long.
+///
 /// Without an experiment, `--evaluator` and `--target` make one.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -44,9 +47,9 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "To make an experiment")]
     place: Place,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "To make an experiment")]
     evaluator: EvaluatorArgs,
 }
 
@@ -168,11 +171,7 @@ fn judge(
                     "commit": incumbent.commit,
                 }));
             }
-            context.ui.hint(&format!(
-                "edit {}, then `autoresearch run --experiment {} -m 'what you tried'`",
-                lab.experiment().target.join(", "),
-                lab.id()
-            ));
+            init::hint_next(context, project, lab.id(), lab.experiment());
         }
         _ => {
             return Err(Failure::input(
@@ -215,27 +214,31 @@ fn show(
         ui.verdict(judged.verdict),
         judged.reason
     ));
-    match (judged.verdict, incumbent) {
-        (Verdict::Keep, Some(incumbent)) => ui.info(&format!(
-            "commit {} is the best so far, on the branch autoresearch/{}",
-            incumbent.commit.get(..7).unwrap_or_default(),
+    let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
+    let best = incumbent.map_or_else(String::new, |incumbent| short(&incumbent.commit));
+    let targets = lab.experiment().target.join(" ");
+    if judged.verdict == Verdict::Keep {
+        ui.info(&format!(
+            "commit {best} is the best so far, on the branch autoresearch/{}",
             lab.id()
-        )),
-        (Verdict::Keep, None) => {}
-        (Verdict::Discard | Verdict::Crash, _) => ui.info(&format!(
-            "the target is the best one's again; this one stays at {}",
-            lab.id().candidate(judged.n)
-        )),
-    }
-    if judged.verdict == Verdict::Crash {
-        ui.hint(&format!(
-            "its output is in {}",
-            lab.directory()
-                .strip_prefix(context.path.canonicalize().unwrap_or_default())
-                .unwrap_or(lab.directory())
-                .join(format!("runs/{:04}", judged.n))
-                .display()
         ));
+        ui.hint(&format!(
+            "to take it over: `git checkout {targets} && git merge autoresearch/{}`",
+            lab.id()
+        ));
+        return;
+    }
+    ui.info(&format!(
+        "the best version ({best}) is back in {targets}; this try stays at {}",
+        lab.id().candidate(judged.n)
+    ));
+    if judged.verdict == Verdict::Crash {
+        let directory = lab.directory();
+        let log = directory
+            .strip_prefix(context.path.canonicalize().unwrap_or_default())
+            .unwrap_or(directory)
+            .join(format!("runs/{:04}/candidate.log", judged.n));
+        ui.info(&format!("its output is in {}", log.display()));
     }
 }
 
@@ -316,7 +319,8 @@ fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> a
         ),
     );
     if let Some(incumbent) = &history.incumbent {
-        let since = history.first.map_or(String::new(), |first| {
+        let first = history.first.filter(|first| *first != incumbent.value);
+        let since = first.map_or(String::new(), |first| {
             format!(
                 ", {} since the start",
                 change(first, incumbent.value, &policy.unit)

@@ -9,6 +9,7 @@ use crate::decision::{self, Verdict};
 use crate::driver::Notice;
 use crate::failure::Failure;
 use crate::host::{Diagnostic, Event, Observer, Severity};
+use crate::process::Exit;
 use crate::session::Side;
 use crate::text;
 
@@ -33,6 +34,8 @@ struct Inner {
     color: bool,
     /// A status line stands there and must be removed before anything else is written.
     status: bool,
+    /// What is being measured, to stand before its progress.
+    doing: String,
 }
 
 const RED: &str = "31";
@@ -51,6 +54,7 @@ impl Ui {
                 live,
                 color: live && !plain,
                 status: false,
+                doing: String::new(),
             })),
         }
     }
@@ -130,7 +134,8 @@ impl Ui {
                 message,
             } => {
                 let total = total.map_or(String::new(), |total| format!("/{total}"));
-                self.status(&format!("{done}{total} {message}"));
+                let doing = self.lock().doing.clone();
+                self.status(&format!("{doing}{done}{total} {message}"));
             }
             Event::CommandStarted { role, line } => {
                 let how = if line.uses_shell() {
@@ -147,7 +152,8 @@ impl Ui {
                         output.exit,
                         seconds(output.usage.wall_ns as f64 / 1e9)
                     ));
-                    if output.survivors > 0 {
+                    let ended = matches!(output.exit, Exit::TimedOut | Exit::Cancelled);
+                    if output.survivors > 0 && !ended {
                         self.warning(&format!(
                             "the command for `{role}` left {} running; killed",
                             count(u64::from(output.survivors), "process", "processes")
@@ -162,7 +168,7 @@ impl Ui {
     /// What happens in an experiment.
     pub(super) fn notice(&self, notice: &Notice<'_>) {
         match notice {
-            Notice::MeasuringBaseline => self.status("measuring the baseline"),
+            Notice::MeasuringBaseline => self.doing("baseline"),
             Notice::Baseline(baseline) => self.info(&format!(
                 "baseline: {} {} {} ({})",
                 baseline.metric,
@@ -174,10 +180,15 @@ impl Ui {
                 "the evaluator or its settings are others than at the baseline: measuring it again",
             ),
             Notice::Trying(candidate) => {
-                self.info(&format!("try {}: {}", candidate.n, candidate.description));
+                let name = format!("try {}", candidate.n);
+                if candidate.description == name {
+                    self.info(&name);
+                } else {
+                    self.info(&format!("{name}: {}", candidate.description));
+                }
             }
-            Notice::Measuring(Side::Candidate) => self.status("measuring the candidate"),
-            Notice::Measuring(Side::Incumbent) => self.status("measuring the incumbent"),
+            Notice::Measuring(Side::Candidate) => self.doing("candidate"),
+            Notice::Measuring(Side::Incumbent) => self.doing("incumbent"),
             Notice::Judged { judged, .. } => {
                 for diagnostic in &judged.diagnostics {
                     self.diagnostic(diagnostic);
@@ -218,6 +229,12 @@ impl Ui {
         } else {
             verdict.to_string()
         }
+    }
+
+    /// What is being measured from now on.
+    fn doing(&self, what: &str) {
+        self.lock().doing = format!("{what}: ");
+        self.status(&format!("measuring the {what}"));
     }
 
     /// Shows what is going on, on a terminal only, until the next line.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::Event;
 use super::bindings::autoresearch::evaluator::command as wit;
 use super::state::State;
+use crate::evaluator::is_name;
 use crate::process::{self, Cancel, CommandLine, Exit, Launcher, RunError};
 use crate::text;
 
@@ -62,16 +63,30 @@ impl Running {
 impl wit::Host for State {
     async fn run(&mut self, role: String) -> wasmtime::Result<Result<wit::Output, wit::Error>> {
         self.meter.count_bytes(role.len())?;
-        self.meter.count_command()?;
         let role = text::clean_line(&role, 64);
-        let bound = self
-            .grants
+        let grants = self.grants.clone();
+        if grants
             .as_ref()
-            .and_then(|grants| Some((grants.clone(), grants.bindings.get(&role)?.clone())));
+            .is_some_and(|grants| Instant::now() >= grants.deadline)
+        {
+            return Ok(Err(wit::Error::LimitExceeded(
+                "the evaluation's time is up".to_owned(),
+            )));
+        }
+        self.meter.count_command()?;
+        let bound = grants.and_then(|grants| {
+            let line = grants.bindings.get(&role)?.clone();
+            Some((grants, line))
+        });
         let Some((grants, line)) = bound else {
-            return Ok(Err(wit::Error::NotGranted(format!(
-                "no command is bound to the role `{role}`; bind one with `--command {role}='YOUR COMMAND'`"
-            ))));
+            return Ok(Err(wit::Error::NotGranted(if is_name(&role) {
+                format!(
+                    "no command is bound to the role `{role}`; bind one with `--command {role}='YOUR COMMAND'`"
+                )
+            } else {
+                // Not repeated as part of a command line: these are the guest's words.
+                "it asked for a role by something that is not a name".to_owned()
+            })));
         };
         self.tell(Event::CommandStarted {
             role: &role,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
+use wasmtime_wasi::ResourceTableError;
 
 use super::bindings::autoresearch::evaluator::{command, model, progress};
 use super::state::State;
-use super::transcript::Transcript;
 use super::{EvaluateError, LoadError};
 use crate::text;
 
@@ -166,26 +166,43 @@ pub(super) fn check_world(
     Ok(imports)
 }
 
-/// The first line of a trap, and beneath it the guest's backtrace and what it printed.
-pub(super) fn explain_trap(error: &wasmtime::Error, transcript: &Transcript) -> EvaluateError {
-    let cause = if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+/// What ended a guest: a limit of wasmtime's own, or a trap with the guest's backtrace.
+pub(super) fn explain_trap(error: &wasmtime::Error) -> EvaluateError {
+    if let Some(setting) = exceeded_in_wasmtime(error) {
+        return EvaluateError::LimitExceeded {
+            setting,
+            what: text::clean_line(&error.root_cause().to_string(), 200),
+        };
+    }
+    let message = if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         format!("it called exit({})", exit.0)
     } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
         trap.to_string()
     } else {
         error.root_cause().to_string()
     };
-    let mut detail = String::new();
-    if let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
-        detail.push_str(&text::clean(&backtrace.to_string(), 8000));
-    }
-    let printed = transcript.text();
-    if !printed.is_empty() {
-        detail.push_str("\nit printed:\n");
-        detail.push_str(&text::clean(&printed, 8000));
-    }
     EvaluateError::Trapped {
-        message: text::clean_line(&cause, 300),
-        detail: detail.trim_end().to_owned(),
+        message: text::clean_line(&message, 300),
+        backtrace: error
+            .downcast_ref::<wasmtime::WasmBacktrace>()
+            .map_or_else(String::new, |backtrace| {
+                text::clean(&backtrace.to_string(), 8000)
+            }),
+    }
+}
+
+/// The setting behind a limit that wasmtime holds by itself. Two of its errors have no public type
+/// and are known by their words.
+fn exceeded_in_wasmtime(error: &wasmtime::Error) -> Option<&'static str> {
+    let table_is_full = error
+        .downcast_ref::<ResourceTableError>()
+        .is_some_and(|error| matches!(error, ResourceTableError::Full));
+    let words = format!("{error:#}");
+    if table_is_full || words.contains("store handle limit exceeded") {
+        Some("handles")
+    } else if words.contains("fuel allocated for hostcalls") {
+        Some("call_mib")
+    } else {
+        None
     }
 }

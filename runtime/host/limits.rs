@@ -32,6 +32,8 @@ pub struct Limits {
     pub call_mib: u32,
     /// Passed between the guest and the host's commands, model and log altogether, in MiB.
     pub host_mib: u32,
+    /// Lines logged; the rest is dropped.
+    pub messages: u32,
     /// Commands run.
     pub commands: u32,
     /// Kept of each of a command's standard output and error, in KiB.
@@ -55,6 +57,7 @@ impl Default for Limits {
             host_calls: 20_000_000,
             call_mib: 64,
             host_mib: 1024,
+            messages: 200,
             commands: 10_000,
             command_output_kib: 1024,
             command_grace_ms: 2000,
@@ -75,6 +78,7 @@ pub const LIMIT_NAMES: &[&str] = &[
     "host_calls",
     "call_mib",
     "host_mib",
+    "messages",
     "commands",
     "command_output_kib",
     "command_grace_ms",
@@ -146,6 +150,15 @@ impl Note {
     }
 }
 
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Message {
+    Pass,
+    /// It is the first over the limit.
+    DropFirst,
+    Drop,
+}
+
 /// Counts what a store uses of its limits.
 #[derive(Debug)]
 pub(super) struct Meter {
@@ -155,6 +168,7 @@ pub(super) struct Meter {
     elements: u64,
     calls: u64,
     bytes: u64,
+    messages: u32,
     commands: u32,
 }
 
@@ -167,6 +181,7 @@ impl Meter {
             elements: 0,
             calls: 0,
             bytes: 0,
+            messages: 0,
             commands: 0,
         }
     }
@@ -190,6 +205,16 @@ impl Meter {
                 .exceed("host_mib", format!("{} MiB", self.limits.host_mib)));
         }
         Ok(())
+    }
+
+    /// Counts a message and says what becomes of it.
+    pub(super) fn count_message(&mut self) -> Message {
+        self.messages = self.messages.saturating_add(1);
+        match self.messages.saturating_sub(self.limits.messages) {
+            0 => Message::Pass,
+            1 => Message::DropFirst,
+            _ => Message::Drop,
+        }
     }
 
     /// Counts a command about to be run.

@@ -145,15 +145,19 @@ pub enum LoadError {
     #[error("it does not fit the contract: {0}")]
     Mismatch(String),
     #[error("it cannot describe itself: {0}")]
-    Describe(#[from] EvaluateError),
+    Describe(#[from] Failed),
     #[error("it describes itself wrongly: {0}")]
     Descriptor(String),
 }
 
 impl LoadError {
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            LoadError::Describe(failed) => match failed.error {
+                EvaluateError::TimedOut(_) => "give it more time with `--limit describe_ms=N`",
+                _ => return failed.error.hint(),
+            },
             LoadError::NotWasm => {
                 "an evaluator is a `.wasm` component; `autoresearch evaluator list` shows the built-in ones"
             }
@@ -163,16 +167,17 @@ impl LoadError {
             LoadError::FutureWasi(_) => "build it for WASI 0.2 (the target wasm32-wasip2)",
             LoadError::Invalid(_) => "the file may be truncated; build or fetch it again",
             LoadError::TooLarge(_) => "build it without debug information",
+            LoadError::OtherWorld => {
+                "an evaluator exports the interface `evaluator` of wit/evaluator.wit; a truncated file may have lost it"
+            }
             LoadError::UnknownImport(_)
             | LoadError::OtherVersion { .. }
-            | LoadError::OtherWorld
             | LoadError::Mismatch(_) => {
                 "an evaluator implements the world `plugin` of wit/evaluator.wit and may also import WASI 0.2"
             }
-            LoadError::Describe(_) | LoadError::Descriptor(_) => {
-                "report this to the evaluator's author"
-            }
-        }
+            LoadError::Descriptor(_) => "report this to the evaluator's author",
+        };
+        hint.to_owned()
     }
 }
 
@@ -192,9 +197,8 @@ pub enum EvaluateError {
     TimedOut(Duration),
     #[error("the evaluator went over its limit `{setting}` ({what})")]
     LimitExceeded { setting: &'static str, what: String },
-    /// It trapped; `detail` is the guest's backtrace and what it printed.
     #[error("the evaluator crashed: {message}")]
-    Trapped { message: String, detail: String },
+    Trapped { message: String, backtrace: String },
     #[error("the evaluator broke the contract: {0}")]
     InvalidReport(String),
     #[error("the evaluation could not be set up: {0}")]
@@ -219,23 +223,60 @@ impl EvaluateError {
         }
     }
 
-    /// What to do about it, where something general can be said.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            EvaluateError::CandidateFailed(_) | EvaluateError::Setup(_) => None,
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            EvaluateError::CandidateFailed(_) => {
+                "`--verbose` shows how its commands are run, and where they fail"
+            }
+            EvaluateError::Setup(_) => "make it possible and try again",
             EvaluateError::InvalidParameters(_) | EvaluateError::Unavailable(_) => {
-                Some("`autoresearch evaluator inspect` shows its parameters and roles".to_owned())
+                "`autoresearch evaluator inspect` shows its parameters and roles"
             }
             EvaluateError::TimedOut(_) => {
-                Some("give it more time with `--budget`, or `budget` in the experiment".to_owned())
+                "give it more time with `--budget`, or `budget` in the experiment"
             }
-            EvaluateError::LimitExceeded { setting, .. } => Some(format!(
-                "raise it with `--limit {setting}=N`, or under `[limits]` in the experiment"
-            )),
+            EvaluateError::LimitExceeded { setting, .. } => {
+                return format!(
+                    "raise it with `--limit {setting}=N`, or under `[limits]` in the experiment"
+                );
+            }
             EvaluateError::Trapped { .. } | EvaluateError::InvalidReport(_) => {
-                Some("report this to the evaluator's author".to_owned())
+                "report this to the evaluator's author"
             }
+        };
+        hint.to_owned()
+    }
+}
+
+/// An evaluation without a report.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failed {
+    pub error: EvaluateError,
+    /// The end of what the guest printed, cleaned.
+    pub printed: String,
+}
+
+impl Failed {
+    fn silent(error: EvaluateError) -> Self {
+        Self {
+            error,
+            printed: String::new(),
         }
+    }
+
+    /// More lines for a person: the backtrace of a crash, and what the guest printed.
+    pub fn detail(&self) -> String {
+        let mut detail = match &self.error {
+            EvaluateError::Trapped { backtrace, .. } => backtrace.clone(),
+            _ => String::new(),
+        };
+        if !self.printed.is_empty() {
+            detail.push_str("\nthe evaluator printed:\n");
+            detail.push_str(&self.printed);
+        }
+        detail.trim().to_owned()
     }
 }
 
@@ -302,7 +343,8 @@ impl Host {
     fn describe(&self, pre: &PluginPre<State>, limits: &Limits) -> Result<Descriptor, LoadError> {
         let time_limit = limits.describe_time();
         let observer: Observer = Arc::new(|_| {});
-        let state = State::new(limits, None, observer).map_err(EvaluateError::Setup)?;
+        let state = State::new(limits, None, observer)
+            .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
         let described = self.drive(state, pre, time_limit, async |plugin, store| {
             plugin
                 .autoresearch_evaluator_evaluator()
@@ -322,17 +364,19 @@ impl Host {
         evaluator: &Evaluator,
         evaluation: &Evaluation<'_>,
         observer: Observer,
-    ) -> Result<Report, EvaluateError> {
+    ) -> Result<Report, Failed> {
+        let deadline = Instant::now() + evaluation.time_limit;
         let request = convert::request(evaluation);
         let grants = command::Grants {
             bindings: evaluation.settings.commands.clone(),
             directory: evaluation.directory.to_owned(),
             environment: evaluation.environment.to_vec(),
             launcher: self.launcher.clone(),
-            deadline: Instant::now() + evaluation.time_limit,
+            deadline,
         };
-        let state =
-            State::new(evaluation.limits, Some(grants), observer).map_err(EvaluateError::Setup)?;
+        let state = State::new(evaluation.limits, Some(grants), observer)
+            .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
+        let transcript = state.transcript.clone();
         let answer = self.drive(
             state,
             &evaluator.pre,
@@ -345,6 +389,18 @@ impl Host {
             },
         )?;
         convert::report(answer, &evaluator.descriptor)
+            .and_then(|report| {
+                if Instant::now() < deadline {
+                    Ok(report)
+                } else {
+                    // Said with its last words: what it measured was cut short.
+                    Err(EvaluateError::TimedOut(evaluation.time_limit))
+                }
+            })
+            .map_err(|error| Failed {
+                error,
+                printed: transcript.end(),
+            })
     }
 
     /// Instantiates a component in a store of its own and makes one call, within a wall time.
@@ -354,8 +410,8 @@ impl Host {
         pre: &PluginPre<State>,
         time_limit: Duration,
         call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Result<T, EvaluateError> {
-        let setup = |error: std::io::Error| EvaluateError::Setup(error.to_string());
+    ) -> Result<T, Failed> {
+        let setup = |error: std::io::Error| Failed::silent(EvaluateError::Setup(error.to_string()));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -396,17 +452,21 @@ impl Host {
         commands.end_and_wait();
         drop(store);
         runtime.shutdown_background();
-        match finished {
-            None => Err(EvaluateError::TimedOut(time_limit)),
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) => Err(match exceeded.take() {
+        let error = match finished {
+            Some(Ok(answer)) => return Ok(answer),
+            None => EvaluateError::TimedOut(time_limit),
+            Some(Err(error)) => match exceeded.take() {
                 Some(limit) => EvaluateError::LimitExceeded {
                     setting: limit.setting,
                     what: limit.what,
                 },
-                None => engine::explain_trap(&error, &transcript),
-            }),
-        }
+                None => engine::explain_trap(&error),
+            },
+        };
+        Err(Failed {
+            error,
+            printed: transcript.end(),
+        })
     }
 }
 

@@ -9,6 +9,10 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::text;
+
+/// How many lines of it are shown to a person.
+const SHOWN_LINES: usize = 20;
 /// The most a guest may write in one call, in bytes.
 const CHUNK: usize = 64 << 10;
 
@@ -26,11 +30,11 @@ impl Transcript {
         }
     }
 
-    /// What was kept, as text.
-    pub(super) fn text(&self) -> String {
+    /// The last lines of what was kept, cleaned.
+    pub(super) fn end(&self) -> String {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (front, back) = kept.as_slices();
-        String::from_utf8_lossy(&[front, back].concat()).into_owned()
+        text::tail(&[front, back].concat(), SHOWN_LINES)
     }
 }
 

@@ -71,6 +71,21 @@ fn take_control_socket() -> std::io::Result<UnixStream> {
     Ok(UnixStream::from(control))
 }
 
+/// Keeps what this program's own caller left open from reaching the command.
+fn hide_descriptors() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call only marks descriptors to be closed at the next exec. An older kernel that
+    // does not have it answers with an error, and the command sees what the caller left open.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        );
+    }
+}
+
 /// What the thread that waits and the thread that watches tell each other.
 #[derive(Debug, Default)]
 struct Shared {
@@ -100,6 +115,7 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
     };
     let mut command = std::process::Command::new(program);
     command.args(arguments).stdin(Stdio::null());
+    hide_descriptors();
     // SAFETY: the closure only makes async-signal-safe system calls. It also makes the standard
     // library fork rather than share memory, which keeps the launcher's peak out of the command's.
     unsafe {

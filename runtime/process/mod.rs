@@ -14,7 +14,7 @@ mod tree;
 pub use command_line::{CommandLine, CommandLineError};
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// How long after its own deadline the launcher may take to end the tree before the host does it.
-const LAUNCHER_SLACK: Duration = Duration::from_secs(10);
+const LAUNCHER_SLACK: Duration = Duration::from_secs(5);
 
 /// The program that leads a command's process tree.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl std::fmt::Display for Exit {
 }
 
 /// What a command cost, measured around the command alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     pub wall_ns: u64,
     pub user_ns: u64,
@@ -202,10 +202,10 @@ pub fn run(
             if command.directory.is_dir() {
                 RunError::Launcher(error.to_string())
             } else {
-                RunError::Launcher(format!(
-                    "no directory `{}` to run in",
-                    command.directory.display()
-                ))
+                RunError::NotStarted {
+                    program: command.line.program().to_owned(),
+                    reason: format!("the directory `{}` is gone", command.directory.display()),
+                }
             }
         })?;
     let stdout = capture::start(child.stdout.take(), command.output_limit);
@@ -213,39 +213,55 @@ pub fn run(
 
     let reply = converse(&control, command, cancel);
     cancel.detach();
-    if reply.is_err() {
-        // The launcher did not answer: killed from below, or stopped. Take over its work.
+    let answered = matches!(reply, Ok(Answer::Reply(_)));
+    if !answered {
+        // Killed from below, or stopped: take over its work.
         let _ = child.kill();
     }
     let _ = child.wait();
-    if reply.is_err() {
+    if !answered {
         tree::kill_adopted();
     }
     let (stdout, stderr) = (stdout.finish(), stderr.finish());
-    match reply.map_err(failed)? {
-        launcher::Reply::NotStarted { reason } => Err(RunError::NotStarted {
-            program: command.line.program().to_owned(),
-            reason,
-        }),
-        launcher::Reply::Ended {
+    let (exit, usage, survivors) = match reply.map_err(failed)? {
+        Answer::Reply(launcher::Reply::NotStarted { reason }) => {
+            return Err(RunError::NotStarted {
+                program: command.line.program().to_owned(),
+                reason,
+            });
+        }
+        Answer::Reply(launcher::Reply::Ended {
             exit,
             usage,
             survivors,
-        } => Ok(Output {
-            exit,
-            stdout,
-            stderr,
-            usage,
-            survivors,
-        }),
-    }
+        }) => (exit, usage, survivors),
+        // Nobody but the command has a reason to do this, so it is the command that fails.
+        Answer::Killed => (Exit::Signal(libc::SIGKILL), Usage::default(), 0),
+        Answer::Stopped => (Exit::TimedOut, Usage::default(), 0),
+    };
+    Ok(Output {
+        exit,
+        stdout,
+        stderr,
+        usage,
+        survivors,
+    })
+}
+
+/// What comes of a launcher.
+enum Answer {
+    Reply(launcher::Reply),
+    /// It ended without a word.
+    Killed,
+    /// It said nothing for longer than it may.
+    Stopped,
 }
 
 fn converse(
     control: &UnixStream,
     command: &Command<'_>,
     cancel: &Cancel,
-) -> std::io::Result<launcher::Reply> {
+) -> std::io::Result<Answer> {
     let request = launcher::Request {
         argv: command.line.argv(),
         deadline: command.deadline,
@@ -257,11 +273,15 @@ fn converse(
     cancel.attach(control)?;
     control.set_read_timeout(Some(command.deadline + command.grace + LAUNCHER_SLACK))?;
     let mut reply = String::new();
-    BufReader::new(control).read_line(&mut reply)?;
-    if reply.is_empty() {
-        return Err(std::io::Error::other("it was killed"));
+    match BufReader::new(control).read_line(&mut reply) {
+        Ok(0) => Ok(Answer::Killed),
+        Ok(_) => Ok(Answer::Reply(serde_json::from_str(&reply)?)),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(Answer::Stopped),
+            ErrorKind::ConnectionReset => Ok(Answer::Killed),
+            _ => Err(error),
+        },
     }
-    Ok(serde_json::from_str(&reply)?)
 }
 
 /// Runs one of the host's own helpers (git) to its end and returns all it printed.

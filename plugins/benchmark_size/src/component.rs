@@ -122,8 +122,10 @@ fn run_if_bound(role: &str) -> Result<Option<command::Output>, Failure> {
     let output = match command::run(role) {
         Ok(output) => output,
         Err(command::Error::NotGranted(_)) => return Ok(None),
-        Err(command::Error::NotStarted(text)) => return Err(Failure::Unavailable(text)),
-        Err(command::Error::LimitExceeded(text)) => return Err(Failure::CandidateFailed(text)),
+        // It may be the candidate's own program, which is missing or not executable.
+        Err(command::Error::NotStarted(text) | command::Error::LimitExceeded(text)) => {
+            return Err(Failure::CandidateFailed(text));
+        }
         Err(command::Error::Other(text)) => return Err(Failure::Other(text)),
     };
     let ended = match output.exit {

@@ -114,10 +114,11 @@ impl Guest for BenchmarkSpeed {
 
 fn run() -> Result<f64, Failure> {
     let output = command::run(ROLE).map_err(|error| match error {
-        command::Error::NotGranted(text) | command::Error::NotStarted(text) => {
-            Failure::Unavailable(text)
+        command::Error::NotGranted(text) => Failure::Unavailable(text),
+        // It may be the candidate's own program, which was not built or is not executable.
+        command::Error::NotStarted(text) | command::Error::LimitExceeded(text) => {
+            Failure::CandidateFailed(text)
         }
-        command::Error::LimitExceeded(text) => Failure::CandidateFailed(text),
         command::Error::Other(text) => Failure::Other(text),
     })?;
     let ended = match output.exit {

@@ -1,0 +1,503 @@
+//! The commands behind a role: what runs, what it gets, what is left when it ends badly.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use autoresearch::process::{self, Cancel, CommandLine, Exit, Launcher};
+
+use crate::support::{Outcome, PROGRAM, Place};
+
+/// A hard limit of 500 ms, and little patience after it.
+const SHORT: &[&str] = &["--budget", "200ms", "--limit", "command_grace_ms=200"];
+
+fn measure(place: &Place, command: &str, arguments: &[&str]) -> Outcome {
+    let outcome = place.run(&[&["evaluate", "--eval", command], arguments].concat());
+    assert!(!outcome.stderr.contains('\u{1b}'), "{outcome:#?}");
+    assert!(outcome.stderr.len() < 20_000, "{}", outcome.stderr.len());
+    outcome
+}
+
+/// Seconds to sleep that no other process of this machine sleeps.
+fn marker() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("7531.{:07}{number:03}", std::process::id())
+}
+
+/// The processes with a marker in their command line.
+fn marked(marker: &str) -> Vec<String> {
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let line = std::fs::read(entry.ok()?.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            line.contains(marker).then_some(line)
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_none_within(marker: &str, patience: Duration) {
+    let end = Instant::now() + patience;
+    while !marked(marker).is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(marked(marker), Vec::<String>::new());
+}
+
+/// Waits until at least `count` processes have a marker.
+#[track_caller]
+fn wait_for(marker: &str, count: usize) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while marked(marker).len() < count {
+        assert!(Instant::now() < end, "{:?}", marked(marker));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_shell_runs_only_what_needs_one() {
+    let place = Place::bare("project");
+    let direct = measure(&place, "printf 'x: 1'", &["--verbose"]);
+    assert!(
+        direct
+            .stderr
+            .contains(r#"command: running directly: ["printf", "x: 1"]"#),
+        "{direct:#?}"
+    );
+    assert_eq!(direct.succeeds(), "x: 1\n");
+    let shell = measure(&place, "printf 'x: 1' | cat", &["--verbose"]);
+    assert!(
+        shell
+            .stderr
+            .contains(r#"command: running with sh -c: ["sh", "-c", "printf 'x: 1' | cat"]"#),
+        "{shell:#?}"
+    );
+    assert_eq!(shell.succeeds(), "x: 1\n");
+}
+
+#[test]
+fn commands_that_fail() {
+    let place = Place::bare("project");
+    place.write("plain.txt", "x: 1\n");
+    place.write("no_interpreter", "#!/no/such/interpreter\n");
+    make_executable(&place, "no_interpreter");
+    for (command, code, words, detail) in [
+        (
+            "echo one >&2; echo two >&2; exit 3",
+            6,
+            "the `command` command failed with exit code 3",
+            "  one\n  two\n",
+        ),
+        (
+            "echo 'x: 1'; exit 255",
+            6,
+            "failed with exit code 255",
+            "  x: 1\n",
+        ),
+        (
+            r"printf '\033[31mred\033[0m\r\033]0;t\007\342\200\256end\n' >&2; exit 1",
+            6,
+            "failed with exit code 1",
+            "  red\n  end\n",
+        ),
+        ("kill -SEGV $$", 6, "was ended by signal 11", ""),
+        ("kill -KILL $$", 6, "was ended by signal 9", ""),
+        // Not ignored, as it is in a Rust program.
+        ("kill -PIPE $$", 6, "was ended by signal 13", ""),
+        ("kill -KILL 0", 6, "was ended by signal 9", ""),
+        ("echo hello", 6, "gave no metric", "  hello\n"),
+        ("echo x: nan", 6, "gave no metric", "  x: nan\n"),
+        ("true", 6, "gave no metric", ""),
+        ("exec >&-", 6, "gave no metric", ""),
+        ("no_such_program x", 6, "cannot start `no_such_program`", ""),
+        ("./plain.txt", 6, "cannot start `./plain.txt`", ""),
+        ("./no_interpreter", 6, "cannot start `./no_interpreter`", ""),
+        ("./", 6, "cannot start `./`", ""),
+        ("echo 'open", 3, "a quote that does not close", ""),
+        (" ", 3, "the command is empty", ""),
+    ] {
+        let outcome = measure(&place, command, &[]).fails(code, words);
+        assert!(
+            outcome.stderr.contains(detail),
+            "{command}: {detail:?} is not in {outcome:#?}"
+        );
+    }
+}
+
+/// Each is the body of a script that gets the marker as `$1` and never ends by itself.
+#[test]
+fn at_the_deadline_nothing_survives() {
+    for script in [
+        r#"sleep "$1""#,
+        r#"exec sleep "$1""#,
+        r#"sleep "$1" & wait"#,
+        // Pretends that it had come to its end.
+        r#"trap 'echo x: 1; exit 0' TERM; sleep "$1" & wait"#,
+        // Deaf to TERM, all of them.
+        r#"trap "" TERM; sleep "$1" & sleep "$1"; sleep "$1""#,
+        // A session of its own, and a daemon: no parent, no output held.
+        r#"setsid sleep "$1" & sleep "$1""#,
+        r#"(setsid sh -c 'sleep "$0" & sleep "$0"' "$1" >/dev/null 2>&1 &); sleep "$1""#,
+        // A daemon that is deaf and comes back.
+        r#"(setsid sh -c 'trap "" TERM; while :; do setsid sleep "$0"; done' "$1" >/dev/null 2>&1 &)
+           sleep "$1""#,
+        // Deeper than a signal to the children reaches, and stopped.
+        r#"sh -c 'sh -c "sh -c \"setsid sleep $0 & kill -STOP \\\$\\\$\" & wait" & wait' "$1" & sleep "$1""#,
+    ] {
+        let place = Place::bare("project");
+        place.write("script", script);
+        let marker = marker();
+        measure(&place, &format!("sh script {marker}"), SHORT)
+            .fails(6, "the `command` command did not end in time");
+        assert_none_within(&marker, Duration::ZERO);
+    }
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_ended_with_a_warning() {
+    let place = Place::bare("project");
+    for script in [
+        r#"sleep "$1" & echo x: 1"#,
+        r#"setsid sleep "$1" & echo x: 1"#,
+        r#"(setsid sh -c 'trap "" TERM; exec sleep "$0"' "$1" >/dev/null 2>&1 &); sleep 0.1; echo x: 1"#,
+    ] {
+        place.write("script", script);
+        let marker = marker();
+        let outcome = measure(&place, &format!("sh script {marker}"), &[]);
+        assert!(
+            outcome
+                .stderr
+                .contains("warning: the command for `command` left 1 process running; killed"),
+            "{outcome:#?}"
+        );
+        assert_eq!(outcome.succeeds(), "x: 1\n");
+        assert_none_within(&marker, Duration::ZERO);
+    }
+}
+
+#[test]
+fn endless_output_is_bounded() {
+    let place = Place::bare("project");
+    measure(&place, "yes", SHORT).fails(6, "did not end in time");
+    measure(&place, "yes >&2", SHORT).fails(6, "did not end in time");
+    measure(&place, "cat /dev/zero", SHORT).fails(6, "did not end in time");
+}
+
+#[test]
+fn of_much_output_the_end_counts() {
+    let place = Place::bare("project");
+    let outcome = measure(
+        &place,
+        "echo x: 7; head -c 50000000 /dev/zero; echo; echo y: 2; echo x: 1",
+        &[],
+    );
+    assert!(
+        outcome.stderr.contains("only the end was read"),
+        "{outcome:#?}"
+    );
+    assert_eq!(outcome.succeeds(), "y: 2\nx: 1\n");
+}
+
+#[test]
+fn a_command_that_kills_its_launcher_fails_and_leaves_nothing() {
+    for script in [
+        "kill -9 $PPID; sleep $1",
+        "setsid sleep $1 & kill -9 $PPID; sleep $1",
+        r#"(setsid sh -c 'trap "" TERM; sleep "$0" & sleep "$0"' "$1" >/dev/null 2>&1 &)
+           sleep 0.1; kill -9 $PPID; sleep $1"#,
+        "kill -9 $PPID; echo x: 1",
+    ] {
+        let place = Place::bare("project");
+        place.write("script", script);
+        let marker = marker();
+        measure(&place, &format!("sh script {marker}"), &["--budget", "10s"])
+            .fails(6, "was ended by signal 9");
+        assert_none_within(&marker, Duration::ZERO);
+    }
+}
+
+/// Takes the launcher's slack of ten seconds.
+#[test]
+fn a_command_that_stops_its_launcher_fails_and_leaves_nothing() {
+    let place = Place::bare("project");
+    place.write("script", "setsid sleep $1 & kill -STOP $PPID; sleep $1");
+    let marker = marker();
+    let outcome = measure(&place, &format!("sh script {marker}"), SHORT);
+    outcome.fails(6, "did not end in time");
+    assert_none_within(&marker, Duration::ZERO);
+}
+
+#[test]
+fn a_killed_host_leaves_nothing() {
+    for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        let place = Place::bare("project");
+        place.write(
+            "script",
+            r#"trap "" TERM INT HUP
+               (setsid sh -c 'trap "" TERM; sleep "$0" & sleep "$0"' "$1" >/dev/null 2>&1 &)
+               sleep "$1""#,
+        );
+        let marker = marker();
+        let mut host = start(&place, &format!("sh script {marker}"));
+        // The host, the script, its three sleeps and their shell.
+        wait_for(&marker, 6);
+        // SAFETY: kill takes two integers; the child has not been waited for.
+        unsafe { libc::kill(host.id().cast_signed(), signal) };
+        let end = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = host.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < end, "signal {signal} did not end it");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert!(!status.success(), "{status}");
+        assert!(status.signal().is_none_or(|by| by == signal), "{status}");
+        // The grace after TERM, and some.
+        assert_none_within(&marker, Duration::from_secs(6));
+    }
+}
+
+#[test]
+fn the_environment_is_what_is_declared() {
+    let place = Place::bare("project");
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let mut command = place.command(PROGRAM);
+        command
+            .args(["evaluate", "--eval", "env > seen; echo x: 1"])
+            .args(arguments)
+            .env("SECRET_TOKEN", "hunter2")
+            .env("LD_LIBRARY_PATH", "/tmp")
+            .env("GIT_DIR", "/tmp");
+        crate::support::outcome(&mut command).succeeds();
+        let mut seen: Vec<String> = place.read("seen").lines().map(str::to_owned).collect();
+        seen.sort();
+        seen
+    };
+    let allowed = [
+        "HOME",
+        "PATH",
+        "XDG_CACHE_HOME",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+    ];
+    let seen = names(&[]);
+    for line in &seen {
+        let name = line.split('=').next().unwrap();
+        assert!(allowed.contains(&name), "{line}");
+    }
+    let seen = names(&[
+        "--env",
+        "SECRET_TOKEN",
+        "--env",
+        "A=b=c",
+        "--env",
+        "NOT_SET",
+    ]);
+    assert!(
+        seen.contains(&"SECRET_TOKEN=hunter2".to_owned()),
+        "{seen:?}"
+    );
+    assert!(seen.contains(&"A=b=c".to_owned()), "{seen:?}");
+    assert!(!seen.iter().any(|line| line.starts_with("NOT_SET")));
+}
+
+#[test]
+fn no_descriptor_but_the_standard_three_is_passed_on() {
+    let place = Place::bare("project");
+    place.write("secret", "hunter2");
+    let outcome = crate::support::outcome(place.command("sh").args([
+        "-c",
+        r#"exec 7<secret; exec "$@""#,
+        "sh",
+        PROGRAM,
+        "evaluate",
+        "--eval",
+        "readlink /proc/self/fd/7",
+    ]));
+    outcome.fails(6, "failed with exit code 1, and it printed nothing");
+}
+
+#[test]
+fn benchmarks_are_timed_and_stop_at_the_first_failure() {
+    let place = Place::bare("project");
+    let speed = |command: &str| {
+        let bound = format!("benchmark={command}");
+        place.run(&[
+            "evaluate",
+            "-e",
+            "benchmark_speed",
+            "-c",
+            &bound,
+            "--set",
+            "runs=3",
+        ])
+    };
+    let output = speed("sleep 0.05").succeeds();
+    let p50: f64 = output.lines().next().unwrap()["p50_ms: ".len()..]
+        .parse()
+        .unwrap();
+    assert!(p50 >= 50.0, "{output}");
+    speed("echo x >> seen; exit 4").fails(6, "the `benchmark` command failed with exit code 4");
+    assert_eq!(place.read("seen"), "x\n");
+    // The directory is gone after the first run.
+    speed(r#"rm -rf "$PWD""#).fails(6, "is gone");
+}
+
+#[test]
+fn there_is_no_standard_input() {
+    let place = Place::bare("project");
+    let mut host = place
+        .command(PROGRAM)
+        .args(["evaluate", "--eval", "cat; echo x: 1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Held open until the end.
+    let input = host.stdin.take();
+    let output = host.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"x: 1\n");
+    drop(input);
+}
+
+#[test]
+fn there_is_no_terminal_to_ask_on() {
+    let place = Place::bare("project");
+    let eval = "(: < /dev/tty) 2>/dev/null && echo x: 1 || echo x: 0";
+    let inner = format!("'{PROGRAM}' evaluate --eval '{eval}'");
+    let outcome =
+        crate::support::outcome(place.command("script").args(["-qec", &inner, "/dev/null"]));
+    assert_eq!(outcome.succeeds().trim_end(), "x: 0");
+}
+
+#[test]
+fn output_that_is_not_plain_text_is_read() {
+    let place = Place::bare("project");
+    for (command, value) in [
+        (r"printf '\377\376\000\nx: 3\n\200\n'", "x: 3\n"),
+        (
+            r"printf '\033[32mx\033[0m: \033[1m4.5\033[0m ms\n'",
+            "x: 4.5\n",
+        ),
+        (r"printf 'x: 1\rx: 2\rx: 3\r\n'", "x: 3\n"),
+        (r"printf 'x: 1\nx: 2'", "x: 2\n"),
+        (r"printf 'x: 1e400\nx: 5\nx: inf\n'", "x: 5\n"),
+        (r"printf 'X: 1\n../x: 2\n\033]0;x: 9\007x: 6\n'", "x: 6\n"),
+        ("head -c 100000 /dev/urandom; echo; echo x: 1", "x: 1\n"),
+    ] {
+        let outcome = measure(&place, command, &["--metric", "x"]);
+        assert_eq!(
+            outcome.succeeds().lines().next(),
+            value.lines().next(),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn any_directory_can_be_measured() {
+    for name in [
+        &b"with space"[..],
+        b"q'uo\"te",
+        b"line\nbreak",
+        b"caf\xe9",
+        b"$(touch pwned)",
+        b"-dash",
+        b"\x1b[31mred",
+    ] {
+        let name = OsStr::from_bytes(name);
+        let place = Place::named(name, &[("here.txt", "")]);
+        let eval = "test -f here.txt && echo x: 1";
+        assert_eq!(measure(&place, eval, &[]).succeeds(), "x: 1\n", "{name:?}");
+        let mut elsewhere = place.command(PROGRAM);
+        elsewhere
+            .current_dir(place.home())
+            .args(["evaluate", "--eval", eval, "--path"])
+            .arg(place.project());
+        assert_eq!(
+            crate::support::outcome(&mut elsewhere).succeeds(),
+            "x: 1\n",
+            "{name:?}"
+        );
+        let failed = measure(&place, "exit 3", &[]).fails(6, "exit code 3");
+        assert!(!failed.stderr.contains('\u{1b}'), "{failed:#?}");
+        assert!(!place.home().join("pwned").exists());
+    }
+}
+
+#[test]
+fn a_program_is_found_in_the_measured_directory_only_by_path() {
+    let place = Place::bare("project");
+    place.write("tool", "#!/bin/sh\necho x: 1\n");
+    make_executable(&place, "tool");
+    measure(&place, "tool", &[]).fails(6, "cannot start `tool`");
+    assert_eq!(measure(&place, "./tool", &[]).succeeds(), "x: 1\n");
+}
+
+/// The kernel carries a parent's peak over to what it starts: the launcher stands between.
+#[test]
+fn peak_memory_is_the_commands_own() {
+    let ballast = vec![1_u8; 500 << 20];
+    let output = process::run(
+        &Launcher::at(PROGRAM),
+        &process::Command {
+            line: &CommandLine::from_text("/bin/true").unwrap(),
+            directory: Path::new("/"),
+            environment: &[],
+            deadline: Duration::from_secs(20),
+            grace: Duration::from_secs(1),
+            output_limit: 1000,
+        },
+        &Cancel::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        ballast
+            .iter()
+            .step_by(4096)
+            .filter(|&&byte| byte == 1)
+            .count(),
+        (500 << 20) / 4096
+    );
+    assert_eq!(output.exit, Exit::Code(0));
+    let kilobytes = output.usage.peak_rss_bytes / 1024;
+    #[expect(clippy::disallowed_macros, reason = "a figure for who runs the tests")]
+    {
+        println!("/bin/true from a parent of 500 MB: {kilobytes} kB");
+    }
+    assert!((1..8 << 10).contains(&kilobytes), "{kilobytes} kB");
+}
+
+fn make_executable(place: &Place, name: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.project().join(name), permissions).unwrap();
+}
+
+fn start(place: &Place, command: &str) -> Child {
+    let mut host = place.command(PROGRAM);
+    host.args(["evaluate", "--eval", command])
+        .args(["--limit", "command_grace_ms=200"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // SAFETY: signal is async-signal-safe.
+    unsafe {
+        host.pre_exec(|| {
+            // Where the tests run in a shell's background, these are ignored.
+            for signal in [libc::SIGINT, libc::SIGHUP] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
+    host.spawn().unwrap()
+}

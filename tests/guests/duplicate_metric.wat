@@ -1,0 +1,5 @@
+(func $evaluate (result i32)
+  (drop (call $value (f64.const 1)))
+  (memory.copy (i32.const 0) (i32.const 3072) (i32.const 16))
+  (memory.copy (i32.const 16) (i32.const 3072) (i32.const 16))
+  (call $report (i32.const 0) (i32.const 2)))

@@ -1,0 +1,16 @@
+(import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
+(import "wasi:filesystem/types@0.2.0" "[method]descriptor.open-at"
+  (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+(import "wasi:filesystem/types@0.2.0" "[method]descriptor.read" (func $read (param i32 i64 i64 i32)))
+;; Opens a pipe that nobody writes to, and reads from it if that works.
+(func $evaluate (result i32)
+  (call $directories (i32.const 64))
+  (call $open (i32.load (i32.load (i32.const 64))) (i32.const 0) (i32.const 0) (i32.const 4)
+    (i32.const 0) (i32.const 1) (i32.const 72))
+  (if (i32.load8_u (i32.const 72))
+    (then (return (call $fail (i32.const 2) (i32.const 16) (i32.const 13)))))
+  (call $read (i32.load (i32.const 76)) (i64.const 10) (i64.const 0) (i32.const 128))
+  (call $fail (i32.const 2) (i32.const 32) (i32.const 8)))
+(data (i32.const 0) "pipe")
+(data (i32.const 16) "did not open ")
+(data (i32.const 32) "was read")

@@ -1,0 +1,2 @@
+(func $evaluate (result i32)
+  (call $value (f64.const 1)))

@@ -1,0 +1,12 @@
+(import "autoresearch:evaluator/command@0.1.0" "run" (func $run (param i32 i32 i32)))
+(import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
+;; Traps where a capability works.
+(func $describe (result i32)
+  (call $run (i32.const 0) (i32.const 4) (i32.const 64))
+  (if (i32.eqz (i32.load8_u (i32.const 64))) (then unreachable))
+  (call $directories (i32.const 64))
+  (if (i32.load (i32.const 68)) (then unreachable))
+  (i32.const 4096))
+(func $evaluate (result i32)
+  (call $value (f64.const 1)))
+(data (i32.const 0) "work")

@@ -1,0 +1,21 @@
+(import "autoresearch:evaluator/progress@0.1.0" "log" (func $log (param i32 i32 i32)))
+(import "autoresearch:evaluator/progress@0.1.0" "update" (func $update (param i32 i32 i32 i32 i32)))
+(func $evaluate (result i32)
+  (local $report i32)
+  (drop (memory.grow (i32.const 32)))
+  (call $log (i32.const 2) (i32.const 0) (i32.const 78))
+  (call $update (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 78))
+  ;; A megabyte on one line.
+  (memory.fill (i32.const 65536) (i32.const 0x79) (i32.const 1_000_000))
+  (call $log (i32.const 2) (i32.const 65536) (i32.const 1_000_000))
+  ;; The same as a diagnostic: an error.
+  (local.set $report (call $value (f64.const 1)))
+  (i32.store8 (i32.const 200) (i32.const 2))
+  (i32.store (i32.const 204) (i32.const 0))
+  (i32.store (i32.const 208) (i32.const 78))
+  (i32.store offset=12 (local.get $report) (i32.const 200))
+  (i32.store offset=16 (local.get $report) (i32.const 1))
+  (local.get $report))
+;; A title, a colour, a carriage return, an eight-bit CSI, bidirectional overrides, forged lines.
+(data (i32.const 0)
+  "seen \1b]0;title\07\1b[31mred\1b[0m\r\c2\9b31m \e2\80\aeevil\e2\80\ac\e2\81\a6 end\nerror: forged\nhint: forged")

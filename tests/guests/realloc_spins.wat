@@ -1,0 +1,5 @@
+(func $realloc_that_spins (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+  (loop $forever (br $forever))
+  (unreachable))
+(func $evaluate (result i32)
+  (call $value (f64.const 1)))

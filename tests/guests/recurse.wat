@@ -1,0 +1,5 @@
+(func $deeper (param i32) (result i32)
+  (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
+(func $evaluate (result i32)
+  (drop (call $deeper (i32.const 0)))
+  (call $value (f64.const 1)))

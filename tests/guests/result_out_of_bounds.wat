@@ -1,0 +1,2 @@
+(func $evaluate (result i32)
+  (i32.const -4))

@@ -1,0 +1,3 @@
+(func $evaluate (result i32)
+  (loop $forever (br $forever))
+  (unreachable))

@@ -1,0 +1,5 @@
+(func $describe (result i32)
+  (loop $forever (br $forever))
+  (unreachable))
+(func $evaluate (result i32)
+  (call $value (f64.const 1)))

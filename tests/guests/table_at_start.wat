@@ -1,0 +1,3 @@
+(table 100_000_000 funcref)
+(func $evaluate (result i32)
+  (call $value (f64.const 1)))

@@ -1,0 +1,4 @@
+(func $describe (result i32)
+  (unreachable))
+(func $evaluate (result i32)
+  (call $value (f64.const 1)))

@@ -1,0 +1,3 @@
+(func $evaluate (result i32)
+  (call $metric (i32.const 0) (i32.const 7) (i32.const 3208) (i32.const 1)))
+(data (i32.const 0) "other_m")
