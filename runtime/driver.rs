@@ -51,6 +51,8 @@ pub enum Notice<'a> {
     LeftAlone(&'a [String]),
     /// A try that an earlier run did not finish.
     Interrupted(&'a Try),
+    /// A verdict of an earlier run that is put into effect only now.
+    Unsettled(&'a Judged),
     Evaluator(Event<'a>),
     SettingUp(&'a CommandLine),
     NotShared(&'a str),
@@ -293,7 +295,11 @@ impl<'a> Lab<'a> {
         journal: &mut Journal,
         description: &str,
     ) -> anyhow::Result<Option<Judged>> {
-        if self.project.repository.branch == self.found.id.branch() {
+        if self
+            .project
+            .repository
+            .is_checked_out(&self.found.id.branch())
+        {
             return Err(Failure::input(format!(
                 "the experiment's own branch `autoresearch/{}` is checked out",
                 self.found.id
@@ -302,6 +308,8 @@ impl<'a> Lab<'a> {
             .into());
         }
         self.recover(journal)?;
+        // Before anything is measured: a target that is unfit is not the measurement's fault.
+        Contents::read(&self.project.directory, self.targets())?;
         let meaning = self.meaning();
         let history = journal.history();
         let comparable = history
@@ -416,6 +424,7 @@ impl<'a> Lab<'a> {
                 .map_err(Failure::from)?;
         }
         if let Some((candidate, judged)) = journal.history().unsettled.clone() {
+            (self.notify)(Notice::Unsettled(&judged));
             self.settle(journal, &candidate, judged.verdict, || {
                 let tree = self.tree(Slot::First, &candidate.parent)?;
                 let incumbent = Contents::read(&tree.directory, self.targets())?;
@@ -475,6 +484,13 @@ impl<'a> Lab<'a> {
                 repository.update_refs(&updates).map_err(Failure::from)?;
                 return Ok(());
             }
+            if now.is_none() {
+                // A run was killed between its baseline and the branch, or somebody deleted it.
+                updates.pop();
+                updates.push((branch, &candidate.commit, Some("")));
+                repository.update_refs(&updates).map_err(Failure::from)?;
+                return Ok(());
+            }
             if now.as_deref() != Some(&candidate.parent) {
                 return Err(Failure::input(format!(
                     "the branch `autoresearch/{}` is not where this experiment left it",
@@ -504,7 +520,15 @@ impl<'a> Lab<'a> {
             return Ok(None);
         }
         contents.write(&tree.directory)?;
-        let n = journal.history().tries + 1;
+        let n = 1 + match journal.history().tries {
+            // The record may have been lost, and its candidates are still somebody's work.
+            0 => self
+                .project
+                .repository
+                .highest_number(&self.found.id.candidates())
+                .map_err(Failure::from)?,
+            tries => tries,
+        };
         let description = match text::clean_line(description, DESCRIPTION_LIMIT) {
             empty if empty.is_empty() => format!("try {n}"),
             description => description,
@@ -712,7 +736,8 @@ impl<'a> Lab<'a> {
 /// The failure where an experiment's branch is there before the experiment.
 pub fn branch_exists(id: &Id) -> Failure {
     Failure::input(format!("there is a branch `autoresearch/{id}` already")).hint(format!(
-        "choose another name, or delete it: `git branch -D autoresearch/{id}`"
+        "choose another name, or put it aside: `git branch -m autoresearch/{id} old-{}`",
+        id.name()
     ))
 }
 

@@ -90,9 +90,14 @@ impl Id {
         format!("refs/heads/autoresearch/{self}")
     }
 
+    /// What the refs of all candidates start with.
+    pub fn candidates(&self) -> String {
+        format!("refs/autoresearch/{self}/")
+    }
+
     /// The ref that keeps candidate `n` reachable.
     pub fn candidate(&self, n: u64) -> String {
-        format!("refs/autoresearch/{self}/{n}")
+        format!("{}{n}", self.candidates())
     }
 }
 

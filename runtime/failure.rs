@@ -81,6 +81,7 @@ impl Failure {
         let exit = match failed.error {
             EvaluateError::CandidateFailed(_) | EvaluateError::TimedOut(_) => Exit::Measurement,
             EvaluateError::Setup(_) => Exit::Failure,
+            EvaluateError::InvalidParameters(_) => Exit::Input,
             _ => Exit::Evaluator,
         };
         // An evaluator's own words may have more lines: the first is the message.

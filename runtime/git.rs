@@ -26,6 +26,9 @@ const OVERRIDES: &[&str] = &[
     "commit.template=",
     "advice.detachedHead=false",
     "submodule.recurse=false",
+    "core.safecrlf=false",
+    // In milliseconds: after this a ref's lock is taken for a dead process's, see `update_refs`.
+    "core.filesRefLockTimeout=1000",
 ];
 
 /// Who commits where git knows nobody.
@@ -84,7 +87,9 @@ impl From<GitError> for Failure {
             }
             GitError::NoCommit => Failure::new(Exit::Environment, message)
                 .hint("commit the project first: `git add -A && git commit -m start`"),
-            GitError::Failed { .. } => Failure::new(Exit::Environment, message),
+            GitError::Failed { .. } => {
+                Failure::new(Exit::Environment, message).hint("mend the repository and run again")
+            }
         }
     }
 }
@@ -153,22 +158,28 @@ impl Repository {
             .collect())
     }
 
-    /// Which of `paths`, relative to `directory`, git ignores.
+    /// Which of `paths`, relative to `directory`, exist and are ignored by git.
     pub fn ignored(&self, directory: &Path, paths: &[&str]) -> Result<Vec<String>, GitError> {
-        let output = run(git(&[])
-            .arg("-C")
-            .arg(directory)
-            .args(["check-ignore", "-z", "--"])
-            .args(paths))?;
-        match output.status.code() {
-            Some(0 | 1) => Ok(output
-                .stdout
-                .split(|&b| b == 0)
-                .filter(|path| !path.is_empty())
-                .map(|path| String::from_utf8_lossy(path).into_owned())
-                .collect()),
-            _ => Err(failed("check-ignore", &output)),
-        }
+        let output = succeed(
+            "ls-files",
+            git(&[])
+                .arg("-C")
+                .arg(directory)
+                .args(["ls-files", "-z", "--others", "--ignored"])
+                .args(["--exclude-standard", "--directory", "--"])
+                .args(paths),
+        )?;
+        Ok(output
+            .stdout
+            .split(|&b| b == 0)
+            .map(|path| {
+                String::from_utf8_lossy(path)
+                    .trim_end_matches('/')
+                    .to_owned()
+            })
+            // It also lists what is in a directory that ignores itself, as uv's `.venv` does.
+            .filter(|path| paths.contains(&path.as_str()))
+            .collect())
     }
 
     /// Paths, relative to the top, that differ from HEAD or are not tracked; without the ignored.
@@ -200,8 +211,58 @@ impl Repository {
             .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned()))
     }
 
+    /// The branch that stands in the way of making `branch`: itself, or one above or below it.
+    pub fn conflicting_branch(&self, branch: &str) -> Result<Option<String>, GitError> {
+        let names = self.refs("refs/heads/autoresearch")?;
+        let below = |name: &str, parent: &str| {
+            name.strip_prefix(parent)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        Ok(names
+            .into_iter()
+            .find(|name| below(name, branch) || below(branch, name)))
+    }
+
+    /// The highest number that is the last part of a ref below `prefix`; 0 where there is none.
+    pub fn highest_number(&self, prefix: &str) -> Result<u64, GitError> {
+        let numbers = self
+            .refs(prefix)?
+            .iter()
+            .filter_map(|name| name.rsplit('/').next()?.parse().ok())
+            .max();
+        Ok(numbers.unwrap_or(0))
+    }
+
+    fn refs(&self, prefix: &str) -> Result<Vec<String>, GitError> {
+        let output = succeed(
+            "for-each-ref",
+            self.git()
+                .args(["for-each-ref", "--format=%(refname)", prefix]),
+        )?;
+        let names = String::from_utf8_lossy(&output.stdout);
+        Ok(names.lines().map(str::to_owned).collect())
+    }
+
+    /// Whether a branch is checked out, here or in another worktree.
+    pub fn is_checked_out(&self, branch: &str) -> bool {
+        let line = format!("ref: {branch}");
+        let others = std::fs::read_dir(self.common.join("worktrees"));
+        self.branch == branch
+            || std::iter::once(self.common.clone())
+                .chain(
+                    others
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|entry| Some(entry.ok()?.path())),
+                )
+                .filter_map(|admin| std::fs::read_to_string(admin.join("HEAD")).ok())
+                .any(|head| head.trim() == line)
+    }
+
     /// Changes refs, all or none: `(ref, new, old)`, where `old` is what it must be now; `None`
     /// means anything, and the empty text that it must not exist.
+    ///
+    /// The refs must be an experiment's own, and its journal held.
     pub fn update_refs(&self, updates: &[(String, &str, Option<&str>)]) -> Result<(), GitError> {
         let mut input = String::new();
         for (reference, new, old) in updates {
@@ -211,7 +272,17 @@ impl Repository {
                 None => input.push_str(&format!("update {reference} {new}\n")),
             }
         }
-        let output = run_with_input(self.git().args(["update-ref", "--stdin"]), input.as_bytes())?;
+        let update =
+            || run_with_input(self.git().args(["update-ref", "--stdin"]), input.as_bytes());
+        let mut output = update()?;
+        if has(&output.stderr, ".lock': File exists") {
+            // Git waited for longer than any update takes: the lock is of a git that was killed
+            // together with an earlier run.
+            for (reference, _, _) in updates {
+                let _ = std::fs::remove_file(self.common.join(format!("{reference}.lock")));
+            }
+            output = update()?;
+        }
         if output.status.success() {
             Ok(())
         } else {
@@ -219,29 +290,20 @@ impl Repository {
         }
     }
 
-    /// Deletes refs, whether they exist or not.
-    pub fn delete_ref(&self, reference: &str) -> Result<(), GitError> {
-        succeed(
-            "update-ref",
-            self.git().args(["update-ref", "-d", reference]),
-        )
-        .map(|_| ())
+    /// The worktree at `root`, if it is one of this repository's.
+    ///
+    /// The last component of `root` must be unique among the repository's worktrees.
+    pub fn worktree(&self, root: &Path) -> Option<Worktree> {
+        let worktree = self.worktree_at(root);
+        (root.is_dir() && worktree.admin.join("HEAD").is_file()).then_some(worktree)
     }
 
-    /// The worktree at `root` if it is one of this repository's, else a new one at `commit`.
-    ///
-    /// The last component of `root` must be unique among the repository's worktrees. The second
-    /// value is whether it is new.
-    pub fn worktree(&self, root: &Path, commit: &str) -> Result<(Worktree, bool), GitError> {
-        let name = root.file_name().unwrap_or_default();
-        let worktree = Worktree {
-            root: root.to_owned(),
-            admin: self.common.join("worktrees").join(name),
-        };
-        if root.is_dir() && worktree.admin.join("HEAD").is_file() {
-            return Ok((worktree, false));
-        }
-        succeed("worktree prune", self.git().args(["worktree", "prune"]))?;
+    /// Makes a worktree at a commit, in place of whatever is left of an earlier one.
+    pub fn add_worktree(&self, root: &Path, commit: &str) -> Result<Worktree, GitError> {
+        let worktree = self.worktree_at(root);
+        // Not `git worktree prune`, which would also forget the user's own on an absent disk.
+        let _ = std::fs::remove_dir_all(root);
+        let _ = std::fs::remove_dir_all(&worktree.admin);
         succeed(
             "worktree add",
             self.git()
@@ -249,7 +311,17 @@ impl Repository {
                 .arg(root)
                 .arg(commit),
         )?;
-        Ok((worktree, true))
+        Ok(worktree)
+    }
+
+    fn worktree_at(&self, root: &Path) -> Worktree {
+        Worktree {
+            root: root.to_owned(),
+            admin: self
+                .common
+                .join("worktrees")
+                .join(root.file_name().unwrap_or_default()),
+        }
     }
 
     /// Removes a worktree and everything in it.
@@ -273,17 +345,24 @@ impl Repository {
 impl Worktree {
     /// The commit that it stands at.
     pub fn head(&self) -> Option<CommitId> {
+        let is_commit =
+            |text: &str| text.len() >= 40 && text.chars().all(|c| c.is_ascii_hexdigit());
         let head = std::fs::read_to_string(self.admin.join("HEAD")).ok()?;
-        let head = head.trim();
-        head.chars()
-            .all(|c| c.is_ascii_hexdigit())
-            .then(|| head.to_owned())
+        if is_commit(head.trim()) {
+            return Some(head.trim().to_owned());
+        }
+        // A repository with reftables keeps it elsewhere.
+        let output = run(self.git().args(["rev-parse", "HEAD"])).ok()?;
+        let head = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        is_commit(&head).then_some(head)
     }
 
     /// Makes every tracked file what it is in `commit`. What is not tracked stays.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
-        // A killed git leaves its lock; nobody else works in this worktree.
-        let _ = std::fs::remove_file(self.admin.join("index.lock"));
+        // A killed git leaves its locks; nobody else works in this worktree.
+        for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
+            let _ = std::fs::remove_file(self.admin.join(lock));
+        }
         succeed(
             "checkout",
             self.git()
@@ -404,7 +483,10 @@ fn failed(what: &'static str, output: &Output) -> GitError {
 }
 
 fn explain_discovery(directory: &Path, output: &Output) -> GitError {
-    if has(&output.stderr, "not a git repository") || has(&output.stderr, "cannot change to") {
+    if output.stdout.starts_with(b"false") {
+        GitError::Bare(directory.to_owned())
+    } else if has(&output.stderr, "not a git repository") || has(&output.stderr, "cannot change to")
+    {
         GitError::NotARepository(directory.to_owned())
     } else if has(&output.stderr, "'HEAD'") {
         GitError::NoCommit

@@ -494,16 +494,15 @@ impl Table {
     }
 }
 
-/// Writes a file as a whole or not at all.
+/// Writes a file as a whole or not at all. A run that is killed here leaves `PATH.new`, which the
+/// next one overwrites.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(directory)?;
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut file = File::create(&new)?;
     file.write_all(bytes)?;
-    file.as_file().sync_data()?;
-    file.persist(path)?;
-    Ok(())
+    file.sync_data()?;
+    std::fs::rename(new, path)
 }
 
 #[cfg(test)]

@@ -76,17 +76,7 @@ impl Project {
 
     /// A path from the command line, relative to the project; `None` where it is outside.
     pub fn relative(&self, path: &str) -> Option<PathBuf> {
-        let mut absolute = PathBuf::new();
-        for component in self.base.join(path).components() {
-            match component {
-                Component::ParentDir => {
-                    absolute.pop();
-                }
-                Component::CurDir => {}
-                other => absolute.push(other),
-            }
-        }
-        absolute
+        lexically(&self.base.join(path))
             .strip_prefix(&self.directory)
             .ok()
             .map(Path::to_owned)
@@ -179,11 +169,27 @@ impl Project {
     }
 }
 
+/// A path without `.` and `..`, which need not exist.
+pub fn lexically(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 /// Reads an experiment's definition.
 pub fn load(directory: &Path) -> Result<Experiment, Failure> {
     let path = directory.join(DEFINITION);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::input(format!("cannot read `{}`: {error}", path.display())))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::input(format!("cannot read `{}`: {error}", path.display())).hint("mend the file")
+    })?;
     Experiment::parse(&text).map_err(|error| {
         let failure = Failure::input(format!("`{}` cannot be used: {error}", path.display()));
         match error {

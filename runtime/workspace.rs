@@ -57,6 +57,7 @@ impl Contents {
         let directory = open(project)?;
         let mut left = Vec::new();
         for (file, expected) in self.0.iter().zip(&expected.0) {
+            let _ = directory.remove_file(temporary_path(Path::new(&file.path)));
             match read_target(&directory, &file.path) {
                 Ok(now) if now == *file => {}
                 Ok(now) if now == *expected => {
@@ -124,10 +125,19 @@ fn read_target(directory: &Dir, path: &str) -> Result<TargetFile, Failure> {
     })
 }
 
+/// Where a file is written before it takes its place. Always the same, so that what a killed run
+/// left is found.
+fn temporary_path(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".autoresearch-new");
+    path.with_file_name(name)
+}
+
 /// Replaces a file as a whole: a reader, or a crash, sees the old text or the new.
 fn replace(directory: &Dir, file: &TargetFile) -> std::io::Result<()> {
     let path = Path::new(&file.path);
-    let temporary = path.with_file_name(format!(".autoresearch-{}", std::process::id()));
+    let temporary = temporary_path(path);
     // What git knows of a mode is whether it can be executed; the rest is as the file has it now.
     let now = directory.symlink_metadata(path).ok();
     let mode = now.map_or(0o644, |metadata| metadata.permissions().mode() & 0o666);
@@ -224,16 +234,7 @@ impl Workspace {
     }
 
     fn head(&self, slot: Slot) -> Option<CommitId> {
-        let root = self.root(slot);
-        let name = root.file_name()?;
-        let head = std::fs::read_to_string(
-            self.repository
-                .common
-                .join("worktrees")
-                .join(name)
-                .join("HEAD"),
-        );
-        root.is_dir().then_some(head.ok()?.trim().to_owned())
+        self.repository.worktree(self.root(slot))?.head()
     }
 
     /// A worktree with every tracked file as in `commit`.
@@ -247,20 +248,25 @@ impl Workspace {
                 )
             })?;
         }
-        let (worktree, new) = self.repository.worktree(root, commit)?;
         let mut setup_note = root.as_os_str().to_owned();
         setup_note.push(".setup");
-        let tree = Tree {
+        let setup_note = PathBuf::from(setup_note);
+        // One that cannot be reset was half made or damaged by a command that ran there.
+        let existing = self
+            .repository
+            .worktree(root)
+            .filter(|worktree| worktree.reset(commit).is_ok());
+        let worktree = if let Some(worktree) = existing {
+            worktree
+        } else {
+            let _ = std::fs::remove_file(&setup_note);
+            self.repository.add_worktree(root, commit)?
+        };
+        Ok(Tree {
             directory: root.join(&self.prefix),
             worktree,
-            setup_note: setup_note.into(),
-        };
-        if new {
-            let _ = std::fs::remove_file(&tree.setup_note);
-        } else {
-            tree.reset(commit)?;
-        }
-        Ok(tree)
+            setup_note,
+        })
     }
 
     /// Two worktrees at a commit, brought there at the same time where both exist.

@@ -1,22 +1,21 @@
 //! `init`: make an experiment and measure its baseline.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use anyhow::Context as _;
 
 use super::Context;
 use super::arguments::{EvaluatorArgs, project_reference, targets};
 use super::ui::Ui;
 use crate::directories;
 use crate::driver::{Instrument, Lab, branch_exists};
+use crate::evaluator::Given;
 use crate::experiment::{Experiment, Id};
 use crate::failure::{Exit, Failure};
-use crate::git::Repository;
 use crate::host::Host;
 use crate::journal::{self, Journal};
 use crate::process::CommandLine;
-use crate::project::{DEFINITION, DIRECTORY, Found, Project, Scope};
+use crate::project::{self, DEFINITION, DIRECTORY, Found, Project, Scope, lexically};
 
 /// The domain where none is given.
 const DEFAULT_DOMAIN: &str = "custom";
@@ -122,7 +121,7 @@ pub(super) struct Plan {
     pub(super) id: Id,
     directory: PathBuf,
     pub(super) experiment: Experiment,
-    parameters: std::collections::BTreeMap<String, crate::evaluator::Given>,
+    parameters: BTreeMap<String, Given>,
 }
 
 impl Plan {
@@ -157,55 +156,76 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Checks the rest: the evaluator, the target's files and that the name is free. Gives the
+    /// parameters the types that the evaluator says.
+    pub(super) fn check(mut self, host: &Host, project: &Project) -> Result<Found, Failure> {
+        if self.directory.join(DEFINITION).exists() {
+            return Err(self.taken());
+        }
+        check_targets(project, &self.experiment.target)?;
+        if let Some(branch) = project.repository.conflicting_branch(&self.id.branch())? {
+            return Err(if branch == self.id.branch() {
+                branch_exists(&self.id)
+            } else {
+                let branch = branch.trim_start_matches("refs/heads/");
+                Failure::input(format!(
+                    "the branch `{branch}` leaves no room for `autoresearch/{}`",
+                    self.id
+                ))
+                .hint("choose another name, or rename that branch")
+            });
+        }
+        let objective = &mut self.experiment.objective;
+        let instrument = Instrument::load(
+            host,
+            objective,
+            &self.parameters,
+            &self.experiment.limits,
+            &project.directory,
+        )?;
+        // Only what was given: a default that changes with the evaluator is to change here too.
+        objective.parameters = instrument
+            .settings
+            .parameters
+            .into_iter()
+            .filter(|(name, _)| self.parameters.contains_key(name))
+            .map(|(name, value)| (name, value.to_toml()))
+            .collect();
+        Ok(Found {
+            id: self.id,
+            directory: self.directory,
+            experiment: self.experiment,
+        })
+    }
+
+    fn taken(&self) -> Failure {
+        let id = &self.id;
+        let other = project::load(&self.directory)
+            .ok()
+            .and_then(|experiment| experiment.project);
+        match other.filter(|other| Some(other) != self.experiment.project.as_ref()) {
+            Some(other) => Failure::input(format!(
+                "the name `{id}` is taken by an experiment about `{other}`"
+            ))
+            .hint("choose another `--name`"),
+            None => Failure::input(format!("the experiment `{id}` exists already")).hint(format!(
+                "run it with `-x {id}`, choose another `--name`, or remove `{}`",
+                self.directory.display()
+            )),
+        }
+    }
+}
+
 /// Makes an experiment: measures its baseline, and only then writes anything.
 pub(super) fn create(
     context: &Context,
     host: &Host,
     project: &Project,
-    mut plan: Plan,
+    plan: Plan,
     constraints: Option<&str>,
 ) -> anyhow::Result<Found> {
-    let id = plan.id.clone();
-    if plan.directory.join(DEFINITION).exists() {
-        return Err(
-            Failure::input(format!("the experiment `{id}` exists already"))
-                .hint(format!(
-                    "run it with `--experiment {id}`, choose another `--name`, or remove `{}`",
-                    plan.directory.display()
-                ))
-                .into(),
-        );
-    }
-    check_targets(project, &plan.experiment.target)?;
-    if project
-        .repository
-        .resolve(&id.branch())
-        .map_err(Failure::from)?
-        .is_some()
-    {
-        return Err(branch_exists(&id).into());
-    }
-    let experiment = &mut plan.experiment;
-    let instrument = Instrument::load(
-        host,
-        &experiment.objective,
-        &plan.parameters,
-        &experiment.limits,
-        &project.directory,
-    )?;
-    // With the types that the evaluator gives them; defaults stay the evaluator's.
-    experiment.objective.parameters = instrument
-        .settings
-        .parameters
-        .into_iter()
-        .filter(|(name, _)| plan.parameters.contains_key(name))
-        .map(|(name, value)| (name, value.to_toml()))
-        .collect();
-    let found = Found {
-        id,
-        directory: plan.directory,
-        experiment: plan.experiment,
-    };
+    let found = plan.check(host, project)?;
     let ui = context.ui.clone();
     let lab = Lab::open(
         host,
@@ -216,6 +236,7 @@ pub(super) fn create(
         Arc::new(move |notice| ui.notice(&notice)),
     )?;
     show_needs(&context.ui, &found.experiment);
+    let undo = Undo::new(&found.directory);
     let written = lab
         .measure_baseline(&project.repository.head)
         .and_then(|baseline| {
@@ -228,10 +249,55 @@ pub(super) fn create(
         });
     if let Err(error) = written {
         lab.workspace().remove();
-        remove(&found.directory);
+        undo.run();
         return Err(error);
     }
     Ok(found)
+}
+
+/// Takes back what an experiment's making added to its directory, and nothing that was there.
+struct Undo {
+    files: Vec<PathBuf>,
+    /// The innermost first; they go if they are empty then.
+    directories: Vec<PathBuf>,
+}
+
+impl Undo {
+    fn new(experiment: &Path) -> Self {
+        let files = [
+            DEFINITION,
+            "program.md",
+            "journal.jsonl",
+            "results.tsv",
+            "lock",
+            "runs/0000/baseline.log",
+            "../../.gitignore",
+        ];
+        let new = |path: &PathBuf| path.symlink_metadata().is_err();
+        Self {
+            files: files
+                .iter()
+                .map(|name| experiment.join(name))
+                .filter(new)
+                .collect(),
+            directories: ["runs/0000", "runs", "", "..", "../.."]
+                .iter()
+                .map(|name| experiment.join(name))
+                // Resolved here: `..` of a directory that is gone leads nowhere.
+                .map(|path| lexically(&path))
+                .filter(new)
+                .collect(),
+        }
+    }
+
+    fn run(&self) {
+        for path in &self.files {
+            let _ = std::fs::remove_file(lexically(path));
+        }
+        for path in &self.directories {
+            let _ = std::fs::remove_dir(path);
+        }
+    }
 }
 
 /// Writes the experiment's files.
@@ -242,11 +308,16 @@ fn write(
     constraints: Option<&str>,
 ) -> anyhow::Result<()> {
     let directory = &found.directory;
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make the directory `{}`", directory.display()))?;
+    let cannot = |path: &Path, error: std::io::Error| {
+        Failure::new(
+            Exit::Failure,
+            format!("cannot write `{}`: {error}", path.display()),
+        )
+        .hint("make it possible and try again: nothing was kept")
+    };
+    std::fs::create_dir_all(directory).map_err(|error| cannot(directory, error))?;
     let write = |path: &Path, text: &str| {
-        journal::replace(path, text.as_bytes())
-            .with_context(|| format!("cannot write `{}`", path.display()))
+        journal::replace(path, text.as_bytes()).map_err(|error| cannot(path, error))
     };
     write(&directory.join(DEFINITION), &found.experiment.to_text()?)?;
     let program = directory.join("program.md");
@@ -265,14 +336,6 @@ fn write(
         write(&ignore, IGNORE)?;
     }
     Ok(())
-}
-
-/// Takes back what [`write`] wrote, but never a text of the user's.
-fn remove(directory: &Path) {
-    for name in [DEFINITION, "journal.jsonl", "results.tsv", "lock"] {
-        let _ = std::fs::remove_file(directory.join(name));
-    }
-    let _ = std::fs::remove_dir(directory);
 }
 
 fn program_text(found: &Found, lab: &Lab<'_>, constraints: Option<&str>) -> String {
@@ -342,7 +405,7 @@ fn check_targets(project: &Project, targets: &[String]) -> Result<(), Failure> {
         .iter()
         .map(|path| project.prefix().join(path))
         .collect();
-    let repository: &Repository = &project.repository;
+    let repository = &project.repository;
     let tracked = repository.tracked(&repository.head, &paths)?;
     for (target, path) in targets.iter().zip(&paths) {
         match tracked.iter().find(|(_, tracked)| tracked == path) {
@@ -444,7 +507,7 @@ impl Plan {
             && asked.commands.iter().all(|(role, line)| there.commands.get(role) == Some(line))
             && self.parameters.iter().all(|(name, given)| {
                 let there = there.parameters.get(name);
-                matches!((given, there), (crate::evaluator::Given::Text(text), Some(value))
+                matches!((given, there), (Given::Text(text), Some(value))
                     if value.as_str().map_or_else(|| value.to_string() == *text, |value| value == text))
             })
     }

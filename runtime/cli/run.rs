@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Context;
 use super::arguments::EvaluatorArgs;
 use super::init::{self, Place, Plan};
-use crate::decision::{Verdict, change, number};
+use crate::decision::{MinImprovement, Verdict, change, number};
 use crate::directories;
 use crate::driver::Lab;
 use crate::experiment::Id;
@@ -59,9 +59,10 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let Some(found) = find(&project, arguments)? else {
         let plan = Plan::new(&project, &arguments.place, &arguments.evaluator)?;
         if arguments.dry_run {
+            let found = plan.check(&host, &project)?;
             context.ui.data(&format!(
                 "would make the experiment {} and measure its baseline",
-                plan.id
+                found.id
             ));
             return Ok(());
         }
@@ -270,10 +271,13 @@ fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> a
     data(
         "objective",
         &format!(
-            "{}, {} is better, by at least {}; {}",
+            "{}, {} is better{}; {}",
             policy.metric,
             policy.direction,
-            policy.min_improvement,
+            match policy.min_improvement {
+                MinImprovement::Absolute(0.0) => String::new(),
+                least => format!(", by at least {least}"),
+            },
             if policy.deterministic {
                 "measured once, compared with the record"
             } else {

@@ -202,6 +202,10 @@ impl Ui {
                 "try {} was interrupted and is recorded as a crash; your target is as you left it",
                 candidate.n
             )),
+            Notice::Unsettled(judged) => self.info(&format!(
+                "try {} was judged before an earlier run ended: {}",
+                judged.n, judged.verdict
+            )),
             Notice::Evaluator(event) => self.event(event),
             Notice::SettingUp(line) => self.info(&format!("setting up the worktree: {line}")),
             Notice::NotShared(path) => self.warning(&format!(
@@ -280,7 +284,17 @@ impl Ui {
 
 /// What clap says of a command line: help on standard output, mistakes on standard error.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    if error.use_stderr() {
+        // In the form of our own failures.
+        let text = error.render().to_string();
+        let text = text.replace(
+            "For more information, try '--help'.",
+            "hint: `--help` shows what there is",
+        );
+        let _ = write!(std::io::stderr().lock(), "{text}");
+    } else {
+        let _ = error.print();
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 

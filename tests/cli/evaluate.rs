@@ -156,7 +156,7 @@ fn what_cannot_be_measured_is_told() {
             "integer",
         ),
         (&["--eval", ""], 3, "empty"),
-        (&["--eval", "no-such-program"], 5, "no-such-program"),
+        (&["--eval", "no-such-program"], 6, "no-such-program"),
         (&["--eval", "echo nothing; exit 3"], 6, "3"),
         (&["--eval", "echo nothing"], 6, "no metric"),
         (
