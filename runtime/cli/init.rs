@@ -74,8 +74,7 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
-    let project = context.project()?;
-    let host = context.host()?;
+    let (project, host) = context.project_and_host()?;
     let plan = Plan::new(&project, &arguments.place, &arguments.evaluator)?;
     let found = create(
         context,

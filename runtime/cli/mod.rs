@@ -82,8 +82,16 @@ struct Context {
 }
 
 impl Context {
-    fn project(&self) -> Result<Project, Failure> {
-        Project::find(&self.path)
+    /// The project and a host, each made ready while the other is: git is asked meanwhile.
+    fn project_and_host(&self) -> anyhow::Result<(Project, Host)> {
+        std::thread::scope(|scope| {
+            let host = scope.spawn(|| self.host());
+            let project = Project::find(&self.path)?;
+            let host = host
+                .join()
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("the component host cannot start")))?;
+            Ok((project, host))
+        })
     }
 
     fn host(&self) -> anyhow::Result<Host> {

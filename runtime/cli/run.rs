@@ -54,8 +54,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
-    let project = context.project()?;
-    let host = context.host()?;
+    let (project, host) = context.project_and_host()?;
     let Some(found) = find(&project, arguments)? else {
         let plan = Plan::new(&project, &arguments.place, &arguments.evaluator)?;
         if arguments.dry_run {
