@@ -1,23 +1,14 @@
 //! The glue between the contract and the pure modules.
 
 use crate::{image, walk};
-use bindings::autoresearch::evaluator::command;
-use bindings::autoresearch::evaluator::types::{
-    CommandRole, Diagnostic, Direction, Measurement, MetricInfo, Parameter, Severity, Value,
-    ValueType,
+use common::contract::{
+    self, CommandRole, Descriptor, Diagnostic, Direction, Failure, Guest, Measurement, MetricInfo,
+    Parameter, Report, Request, Severity, Value, ValueType,
 };
-use bindings::exports::autoresearch::evaluator::evaluator::{
-    Descriptor, Failure, Guest, Report, Request,
-};
-use common::Ended;
 use std::path::Path;
 
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "plugin" });
-}
-
 struct BenchmarkSize;
-bindings::export!(BenchmarkSize with_types_in bindings);
+common::contract::export!(BenchmarkSize with_types_in common::contract);
 
 const BUILD: &str = "build";
 const IMAGE: &str = "image";
@@ -78,9 +69,9 @@ impl Guest for BenchmarkSize {
         let roots = walk::roots(path, &request.targets).map_err(Failure::InvalidParameters)?;
 
         if request.round == 0 {
-            run_if_bound(BUILD)?;
+            contract::run_if_bound(BUILD)?;
         }
-        let Some(output) = run_if_bound(IMAGE)? else {
+        let Some(output) = contract::run_if_bound(IMAGE)? else {
             let size = walk::measure(Path::new("."), &roots).map_err(Failure::CandidateFailed)?;
             let mut measurements = sizes(size.bytes);
             measurements.push(measurement("files", size.files as f64));
@@ -114,28 +105,6 @@ impl Guest for BenchmarkSize {
                 Err(Failure::CandidateFailed(text))
             }
         }
-    }
-}
-
-/// Runs the command of an optional role; none where the owner bound nothing to it.
-fn run_if_bound(role: &str) -> Result<Option<command::Output>, Failure> {
-    let output = match command::run(role) {
-        Ok(output) => output,
-        Err(command::Error::NotGranted(_)) => return Ok(None),
-        // It may be the candidate's own program, which is missing or not executable.
-        Err(command::Error::NotStarted(text) | command::Error::LimitExceeded(text)) => {
-            return Err(Failure::CandidateFailed(text));
-        }
-        Err(command::Error::Other(text)) => return Err(Failure::Other(text)),
-    };
-    let ended = match output.exit {
-        command::Exit::Code(code) => Ended::Code(code),
-        command::Exit::Signal(signal) => Ended::Signal(signal),
-        command::Exit::TimedOut => Ended::TimedOut,
-    };
-    match common::complaint(role, ended, &output.stdout, &output.stderr) {
-        None => Ok(Some(output)),
-        Some(complaint) => Err(Failure::CandidateFailed(complaint)),
     }
 }
 

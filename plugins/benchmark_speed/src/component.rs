@@ -2,22 +2,13 @@
 
 use crate::settings::{DEFAULT_RUNS, DEFAULT_WARMUP, Settings};
 use crate::times::{self, Summary};
-use bindings::autoresearch::evaluator::types::{
-    CommandRole, Diagnostic, Direction, Measurement, MetricInfo, Parameter, Severity, Value,
-    ValueType,
+use common::contract::{
+    self, CommandRole, Descriptor, Diagnostic, Direction, Failure, Guest, Measurement, MetricInfo,
+    Parameter, Report, Request, Severity, Value, ValueType, progress,
 };
-use bindings::autoresearch::evaluator::{command, progress};
-use bindings::exports::autoresearch::evaluator::evaluator::{
-    Descriptor, Failure, Guest, Report, Request,
-};
-use common::Ended;
-
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "plugin" });
-}
 
 struct BenchmarkSpeed;
-bindings::export!(BenchmarkSpeed with_types_in bindings);
+common::contract::export!(BenchmarkSpeed with_types_in common::contract);
 
 const ROLE: &str = "benchmark";
 
@@ -113,23 +104,8 @@ impl Guest for BenchmarkSpeed {
 }
 
 fn run() -> Result<f64, Failure> {
-    let output = command::run(ROLE).map_err(|error| match error {
-        command::Error::NotGranted(text) => Failure::Unavailable(text),
-        // It may be the candidate's own program, which was not built or is not executable.
-        command::Error::NotStarted(text) | command::Error::LimitExceeded(text) => {
-            Failure::CandidateFailed(text)
-        }
-        command::Error::Other(text) => Failure::Other(text),
-    })?;
-    let ended = match output.exit {
-        command::Exit::Code(code) => Ended::Code(code),
-        command::Exit::Signal(signal) => Ended::Signal(signal),
-        command::Exit::TimedOut => Ended::TimedOut,
-    };
-    match common::complaint(ROLE, ended, &output.stdout, &output.stderr) {
-        None => Ok(times::milliseconds(output.usage.wall_ns)),
-        Some(complaint) => Err(Failure::CandidateFailed(complaint)),
-    }
+    let output = contract::run(ROLE)?;
+    Ok(times::milliseconds(output.usage.wall_ns))
 }
 
 fn integer(request: &Request, name: &str) -> Option<i64> {

@@ -1,19 +1,13 @@
 //! The glue between the contract and the pure module.
 
 use crate::lines::{self, MOST_NAMES};
-use bindings::autoresearch::evaluator::command;
-use bindings::autoresearch::evaluator::types::{CommandRole, Diagnostic, Measurement, Severity};
-use bindings::exports::autoresearch::evaluator::evaluator::{
-    Descriptor, Failure, Guest, Report, Request,
+use common::contract::{
+    self, CommandRole, Descriptor, Diagnostic, Failure, Guest, Measurement, Report, Request,
+    Severity,
 };
-use common::Ended;
-
-mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "plugin" });
-}
 
 struct Command;
-bindings::export!(Command with_types_in bindings);
+common::contract::export!(Command with_types_in common::contract);
 
 const ROLE: &str = "command";
 
@@ -38,7 +32,7 @@ impl Guest for Command {
     }
 
     fn evaluate(_: Request) -> Result<Report, Failure> {
-        let output = run()?;
+        let output = contract::run(ROLE)?;
         let metrics = lines::metrics(&output.stdout);
         if metrics.values.is_empty() {
             let reason =
@@ -70,26 +64,6 @@ impl Guest for Command {
             measurements,
             diagnostics,
         })
-    }
-}
-
-fn run() -> Result<command::Output, Failure> {
-    let output = command::run(ROLE).map_err(|error| match error {
-        command::Error::NotGranted(text) => Failure::Unavailable(text),
-        // It may be the candidate's own program, which was not built or is not executable.
-        command::Error::NotStarted(text) | command::Error::LimitExceeded(text) => {
-            Failure::CandidateFailed(text)
-        }
-        command::Error::Other(text) => Failure::Other(text),
-    })?;
-    let ended = match output.exit {
-        command::Exit::Code(code) => Ended::Code(code),
-        command::Exit::Signal(signal) => Ended::Signal(signal),
-        command::Exit::TimedOut => Ended::TimedOut,
-    };
-    match common::complaint(ROLE, ended, &output.stdout, &output.stderr) {
-        None => Ok(output),
-        Some(complaint) => Err(Failure::CandidateFailed(complaint)),
     }
 }
 

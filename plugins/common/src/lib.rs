@@ -1,6 +1,10 @@
-//! What the built-in evaluators say about a command that failed, in the same words everywhere.
+//! What the built-in evaluators share: the contract's bindings, in `contract` for WebAssembly
+//! alone, and what they say about a command that failed, in the same words everywhere.
 //!
 //! What a command prints is outside data: it leaves here without control characters and bounded.
+
+#[cfg(target_arch = "wasm32")]
+pub mod contract;
 
 use std::iter::Peekable;
 use std::str::Chars;
