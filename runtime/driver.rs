@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::catalog::{self, Component};
 use crate::decision::{Policy, Ruling, Verdict};
 use crate::evaluator::{Descriptor, Given, Settings, is_name};
-use crate::experiment::{Experiment, Id, Objective};
+use crate::experiment::{Experiment, Id, Objective, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::git::CommitId;
 use crate::host::{
@@ -37,6 +37,8 @@ const DESCRIPTION_LIMIT: usize = 500;
 /// What happens, for whoever watches.
 #[derive(Debug)]
 pub enum Notice<'a> {
+    /// What was found out about a new experiment's worktrees.
+    Needs(&'a WorktreeNeeds),
     MeasuringBaseline,
     Baseline(&'a Baseline),
     /// The baseline does not count any more: evaluator or settings are others.
@@ -307,6 +309,7 @@ impl<'a> Lab<'a> {
             .hint("switch to another branch: keeps are added to that one behind your back")
             .into());
         }
+        let _held = self.workspace.hold()?;
         self.recover(journal)?;
         // Before anything is measured: a target that is unfit is not the measurement's fault.
         Contents::read(&self.project.directory, self.targets())?;

@@ -25,6 +25,7 @@ use crate::decision::Verdict;
 use crate::failure::{Exit, Failure};
 use crate::git::CommitId;
 use crate::host::Diagnostic;
+use crate::lock::{Lock, LockError};
 use crate::measure::Measurement;
 use crate::text;
 
@@ -198,8 +199,8 @@ pub enum JournalError {
         line: usize,
         version: u32,
     },
-    #[error("another run of this experiment is going on{0}")]
-    Busy(String),
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 impl From<JournalError> for Failure {
@@ -221,9 +222,7 @@ impl From<JournalError> for Failure {
             JournalError::Version { .. } => {
                 Failure::new(Exit::Failure, message).hint("use a newer version of autoresearch")
             }
-            JournalError::Busy(_) => {
-                Failure::new(Exit::Busy, message).hint("wait for it to end, or stop it")
-            }
+            JournalError::Lock(error) => error.into(),
         }
     }
 }
@@ -237,13 +236,13 @@ pub struct Journal {
     length: u64,
     history: History,
     table: Table,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Journal {
     /// Takes the lock, repairs a torn end and reads what there is.
     pub fn open(directory: &Path) -> Result<Self, JournalError> {
-        let lock = take_lock(&directory.join("lock"))?;
+        let lock = Lock::take(&directory.join("lock"))?;
         let path = directory.join("journal.jsonl");
         let io = |cause| JournalError::Io {
             path: path.clone(),
@@ -381,39 +380,6 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Record>, JournalError> {
         records.push(serde_json::from_slice(line).map_err(damaged)?);
     }
     Ok(records)
-}
-
-fn take_lock(path: &Path) -> Result<File, JournalError> {
-    let io = |cause| JournalError::Io {
-        path: path.to_owned(),
-        cause,
-    };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = (&mut file).take(20).read_to_string(&mut holder);
-            let holder = text::clean_line(&holder, 20);
-            return Err(JournalError::Busy(if holder.is_empty() {
-                String::new()
-            } else {
-                format!(" (process {holder})")
-            }));
-        }
-        Err(std::fs::TryLockError::Error(error)) => return Err(io(error)),
-    }
-    // For the message above only: the lock is the kernel's and ends with the process.
-    let _ = file
-        .set_len(0)
-        .and_then(|()| write!(file, "{}", std::process::id()));
-    Ok(file)
 }
 
 /// `results.tsv`: the journal for people and older tools.
@@ -628,7 +594,7 @@ mod tests {
         let journal = Journal::open(directory.path()).unwrap();
         assert!(matches!(
             Journal::open(directory.path()),
-            Err(JournalError::Busy(_))
+            Err(JournalError::Lock(LockError::Busy(_)))
         ));
         drop(journal);
         assert!(Journal::open(directory.path()).is_ok());

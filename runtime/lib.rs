@@ -20,9 +20,11 @@
 //! | [`git`] | the only caller of git |
 //! | [`project`] | the user's project and where its experiments are |
 //! | [`workspace`] | the target, in the checkout and in the worktrees |
-//! | [`journal`] | the record of truth, `results.tsv`, the lock, recovery |
+//! | [`lock`] | one process at a time |
+//! | [`journal`] | the record of truth and `results.tsv` |
 //! | [`runlog`] | what happened during one evaluation, for people |
 //! | [`driver`] | carry out what the session decides |
+//! | [`creation`] | a new experiment: checked, its baseline measured, written |
 //! | [`cli`] | the command line; `cli::ui` alone writes to the terminal |
 //!
 //! Data flows one way: command line to [`experiment::Experiment`] to [`driver`], which asks
@@ -65,6 +67,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod creation;
 pub mod decision;
 pub mod directories;
 pub mod driver;
@@ -75,6 +78,7 @@ pub mod failure;
 pub mod git;
 pub mod host;
 pub mod journal;
+pub mod lock;
 pub mod measure;
 pub mod process;
 pub mod project;

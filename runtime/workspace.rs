@@ -14,6 +14,7 @@ use crate::catalog;
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
 use crate::git::{CommitId, GitError, Repository, Worktree};
+use crate::lock::Lock;
 use crate::project::Project;
 
 /// The largest target file, in bytes.
@@ -226,6 +227,29 @@ impl Workspace {
         }
     }
 
+    /// Keeps every other process out of the worktrees until the value is dropped.
+    ///
+    /// The journal's lock does not: another checkout of the repository has another journal.
+    pub fn hold(&self) -> Result<Lock, Failure> {
+        self.make_room()?;
+        let mut path = self.first.as_os_str().to_owned();
+        path.push(".lock");
+        Ok(Lock::take(Path::new(&path))?)
+    }
+
+    fn make_room(&self) -> Result<(), Failure> {
+        let Some(parent) = self.first.parent() else {
+            return Ok(());
+        };
+        std::fs::create_dir_all(parent).map_err(|error| {
+            Failure::new(
+                Exit::Failure,
+                format!("cannot make the directory `{}`: {error}", parent.display()),
+            )
+            .hint("worktrees are kept there; set XDG_STATE_HOME to have them elsewhere")
+        })
+    }
+
     fn root(&self, slot: Slot) -> &Path {
         match slot {
             Slot::First => &self.first,
@@ -240,14 +264,7 @@ impl Workspace {
     /// A worktree with every tracked file as in `commit`.
     pub fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
         let root = self.root(slot);
-        if let Some(parent) = root.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| {
-                Failure::new(
-                    Exit::Failure,
-                    format!("cannot make the directory `{}`: {error}", parent.display()),
-                )
-            })?;
-        }
+        self.make_room()?;
         let mut setup_note = root.as_os_str().to_owned();
         setup_note.push(".setup");
         let setup_note = PathBuf::from(setup_note);

@@ -19,7 +19,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("Experiment::parse(", &["experiment.rs", "project.rs"]),
     (
         "journal.jsonl",
-        &["journal.rs", "project.rs", "cli/init.rs"],
+        &["journal.rs", "project.rs", "creation.rs"],
     ),
 ];
 

@@ -207,8 +207,7 @@ fn memory(place: &Place) {
         .map(|(name, value)| (name.into(), value.to_owned()))
         .chain([("PATH".into(), std::env::var_os("PATH").unwrap())])
         .collect();
-    let peak = |arguments: &[&str]| {
-        let argv = [&[PROGRAM], arguments].concat();
+    let peak = |argv: &[&str]| {
         let line = CommandLine::from_list(argv.iter().map(ToString::to_string).collect()).unwrap();
         let command = process::Command {
             line: &line,
@@ -223,7 +222,7 @@ fn memory(place: &Place) {
         output.usage.peak_rss_bytes as f64 / 1e6
     };
     std::fs::remove_dir_all(place.root.path().join(".cache")).unwrap();
-    let evaluate = ["evaluate", "--eval", "echo x: 1"];
+    let evaluate = [PROGRAM, "evaluate", "--eval", "echo x: 1"];
     let (cold, warm) = (peak(&evaluate), peak(&evaluate));
     println!(
         "{:<58} {warm:>6.1} MB  (compiling: {cold:.1} MB)",
@@ -232,22 +231,7 @@ fn memory(place: &Place) {
     println!(
         "{:<58} {:>6.1} MB",
         "peak memory that a command is charged at least",
-        {
-            let line = CommandLine::from_text("/bin/true").unwrap();
-            let command = process::Command {
-                line: &line,
-                directory: &place.project(),
-                environment: &environment,
-                deadline: Duration::from_mins(1),
-                grace: Duration::from_secs(1),
-                output_limit: 1 << 16,
-            };
-            process::run(&Launcher::at(PROGRAM), &command, &Cancel::default())
-                .unwrap()
-                .usage
-                .peak_rss_bytes as f64
-                / 1e6
-        }
+        peak(&["/bin/true"])
     );
 }
 

@@ -10,10 +10,12 @@ mod ui;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::directories;
+use crate::driver::Notify;
 use crate::failure::{Exit, Failure};
 use crate::host::Host;
 use crate::process::Launcher;
@@ -92,6 +94,12 @@ impl Context {
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("the component host cannot start")))?;
             Ok((project, host))
         })
+    }
+
+    /// Shows what happens in an experiment.
+    fn notify(&self) -> Notify {
+        let ui = self.ui.clone();
+        Arc::new(move |notice| ui.notice(&notice))
     }
 
     fn host(&self) -> anyhow::Result<Host> {

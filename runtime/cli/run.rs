@@ -1,12 +1,11 @@
 //! `run`: judge candidates against the incumbent.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::Context;
 use super::arguments::EvaluatorArgs;
-use super::init::{self, Place, Plan};
+use super::init::{self, Place};
+use crate::creation::{self, Plan};
 use crate::decision::{MinImprovement, Verdict, change, number};
 use crate::directories;
 use crate::driver::Lab;
@@ -55,9 +54,9 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let (project, host) = context.project_and_host()?;
-    let Some(found) = find(&project, arguments)? else {
-        let plan = Plan::new(&project, &arguments.place, &arguments.evaluator)?;
-        if arguments.dry_run {
+    let found = match find(&project, arguments)? {
+        Meant::Existing(found) => *found,
+        Meant::New(plan) if arguments.dry_run => {
             let found = plan.check(&host, &project)?;
             context.ui.data(&format!(
                 "would make the experiment {} and measure its baseline",
@@ -65,11 +64,13 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             ));
             return Ok(());
         }
-        context
-            .ui
-            .info(&format!("making the experiment {}", plan.id));
-        let found = init::create(context, &host, &project, plan, None)?;
-        return judge(context, &host, &project, found, arguments, true);
+        Meant::New(plan) => {
+            let ui = &context.ui;
+            ui.info(&format!("making the experiment {}", plan.id));
+            let notify = context.notify();
+            let found = creation::create(&host, &context.launcher, &project, *plan, &notify)?;
+            return judge(context, &host, &project, found, arguments, true);
+        }
     };
     if let Some(option) = arguments
         .evaluator
@@ -92,23 +93,31 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     judge(context, &host, &project, found, arguments, false)
 }
 
-/// The experiment that is meant, if there is one.
-fn find(project: &Project, arguments: &Args) -> Result<Option<Found>, Failure> {
+/// The experiment that a command line means.
+enum Meant {
+    Existing(Box<Found>),
+    New(Box<Plan>),
+}
+
+fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
+    let existing = |id: &Id| {
+        let found = project.experiment(id)?;
+        Ok(Meant::Existing(Box::new(found)))
+    };
     if let Some(id) = &arguments.experiment {
-        return project.experiment(id).map(Some);
+        return existing(id);
     }
     if arguments.resume {
-        return project.experiment(&project.last_active()?).map(Some);
+        return existing(&project.last_active()?);
     }
     if arguments.evaluator.is_given() || !arguments.place.target.is_empty() {
-        let plan = Plan::new(project, &arguments.place, &arguments.evaluator)?;
-        let exists = project.ids().iter().any(|(id, _)| *id == plan.id);
-        if !exists {
-            return Ok(None);
+        let plan = arguments.place.plan(project, &arguments.evaluator, None)?;
+        if project.ids().iter().all(|(id, _)| *id != plan.id) {
+            return Ok(Meant::New(Box::new(plan)));
         }
         let found = project.experiment(&plan.id)?;
         return if plan.describes(&found.experiment) {
-            Ok(Some(found))
+            Ok(Meant::Existing(Box::new(found)))
         } else {
             Err(Failure::input(format!(
                 "the experiment `{}` exists already and is defined otherwise",
@@ -122,7 +131,7 @@ fn find(project: &Project, arguments: &Args) -> Result<Option<Found>, Failure> {
     }
     let ids = project.ids();
     match ids.as_slice() {
-        [(id, _)] => project.experiment(id).map(Some),
+        [(id, _)] => existing(id),
         [] => Err(Failure::input("there is no experiment here")
             .hint("make one with `autoresearch init`, or name `--evaluator` and `--target`")),
         several => Err(
@@ -146,14 +155,13 @@ fn judge(
     arguments: &Args,
     new: bool,
 ) -> anyhow::Result<()> {
-    let ui = context.ui.clone();
     let lab = Lab::open(
         host,
         &context.launcher,
         project,
         found,
         &directories::state()?,
-        Arc::new(move |notice| ui.notice(&notice)),
+        context.notify(),
     )?;
     let mut journal = Journal::open(lab.directory()).map_err(Failure::from)?;
     let judged = lab.run_single(&mut journal, &arguments.message)?;
@@ -249,7 +257,7 @@ fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> a
         project,
         found,
         &directories::state()?,
-        Arc::new(|_| {}),
+        context.notify(),
     )?;
     let history = journal::read(lab.directory()).map_err(Failure::from)?;
     let (experiment, policy, instrument) = (lab.experiment(), lab.policy(), lab.instrument());

@@ -168,6 +168,19 @@ impl Ui {
     /// What happens in an experiment.
     pub(super) fn notice(&self, notice: &Notice<'_>) {
         match notice {
+            Notice::Needs(workspace) => {
+                if !workspace.share.is_empty() {
+                    self.info(&format!(
+                        "the worktrees share {} with your checkout (`share` in experiment.toml)",
+                        workspace.share.join(", ")
+                    ));
+                }
+                if let Some(setup) = &workspace.setup {
+                    self.info(&format!(
+                        "the worktrees are set up with `{setup}` (`setup` in experiment.toml)"
+                    ));
+                }
+            }
             Notice::MeasuringBaseline => self.doing("baseline"),
             Notice::Baseline(baseline) => self.info(&format!(
                 "baseline: {} {} {} ({})",
