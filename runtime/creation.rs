@@ -18,8 +18,8 @@ use crate::workspace::Contents;
 
 /// The domain where none is given.
 const DEFAULT_DOMAIN: &str = "custom";
-/// What is worth sharing with the worktrees where git ignores it: dependencies and data.
-const SHARED: &[&str] = &["node_modules", ".venv", "venv", "vendor", "data"];
+/// What is worth sharing with the worktrees where git ignores it: installed dependencies.
+const SHARED: &[&str] = &["node_modules", ".venv", "venv", "vendor"];
 /// A lock file, what it installs, and the command that does.
 const SETUPS: &[(&str, &str, &str)] = &[
     ("package-lock.json", "node_modules", "npm ci"),

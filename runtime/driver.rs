@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -23,7 +23,7 @@ use crate::journal::{
 };
 use crate::measure::Measurement;
 use crate::process::{self, Cancel, CommandLine, Exit as ProcessExit, Launcher};
-use crate::project::{Found, Project};
+use crate::project::{DIRECTORY, Found, Project};
 use crate::runlog::RunLog;
 use crate::session::{Session, Side, Step};
 use crate::text;
@@ -31,6 +31,8 @@ use crate::workspace::{Contents, Slot, Tree, Workspace};
 
 /// What confines the commands: nothing yet but their own process tree.
 const SANDBOX: &str = "none";
+/// How long a setup command may take: installing has nothing to do with the budget of a measurement.
+const SETUP_LIMIT: Duration = Duration::from_mins(30);
 /// The longest description of a try, in characters.
 const DESCRIPTION_LIMIT: usize = 500;
 
@@ -45,10 +47,9 @@ pub enum Notice<'a> {
     MeaningChanged,
     Trying(&'a Try),
     Measuring(Side),
-    Judged {
-        candidate: &'a Try,
-        judged: &'a Judged,
-    },
+    Judged(&'a Judged),
+    /// Files of HEAD, besides the target, that are not what they are in the incumbent's commit.
+    Newer(&'a [PathBuf]),
     /// Files that were edited while their candidate was measured, and stay as they are.
     LeftAlone(&'a [String]),
     /// A try that an earlier run did not finish.
@@ -165,9 +166,15 @@ fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, Fail
             ))
             .hint("give `--direction lower` or `--direction higher`")
         })?;
-    let deterministic = match declared {
-        Some(metric) => metric.deterministic,
-        None => objective.deterministic.unwrap_or(false),
+    let deterministic = match (declared, objective.deterministic) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::input(format!(
+                "the evaluator itself says whether `{name}` is deterministic"
+            ))
+            .hint("leave `deterministic` away"));
+        }
+        (Some(metric), None) => metric.deterministic,
+        (None, given) => given.unwrap_or(false),
     };
     Ok(Policy::new(
         name,
@@ -313,6 +320,7 @@ impl<'a> Lab<'a> {
         self.recover(journal)?;
         // Before anything is measured: a target that is unfit is not the measurement's fault.
         Contents::read(&self.project.directory, self.targets())?;
+        self.warn_of_newer_files(journal.history())?;
         let meaning = self.meaning();
         let history = journal.history();
         let comparable = history
@@ -358,7 +366,11 @@ impl<'a> Lab<'a> {
                 }
                 Step::Measure(side) => {
                     let turn = turn.as_mut().context("a side is measured before a try")?;
-                    self.measure_side(turn, side, &mut session)?;
+                    if let Err(error) = self.measure_side(turn, side, &mut session) {
+                        let reason = format!("not judged: {error:#}");
+                        self.give_up(journal, &turn.candidate, &reason)?;
+                        return Err(error);
+                    }
                 }
                 Step::Record {
                     ruling,
@@ -370,10 +382,7 @@ impl<'a> Lab<'a> {
                     journal
                         .append(Recorded::Verdict(Box::new(judged.clone())))
                         .map_err(Failure::from)?;
-                    (self.notify)(Notice::Judged {
-                        candidate: &turn.candidate,
-                        judged: &judged,
-                    });
+                    (self.notify)(Notice::Judged(&judged));
                     self.settle(journal, &turn.candidate, judged.verdict, || {
                         Ok((turn.incumbent_contents.clone(), turn.contents.clone()))
                     })?;
@@ -385,8 +394,8 @@ impl<'a> Lab<'a> {
         }
     }
 
-    /// The commit that the experiment starts from: the user's HEAD, or the branch if there is one
-    /// whose journal was lost.
+    /// The commit that the experiment starts from: the user's HEAD. A branch that is there already
+    /// is that of a journal which was lost.
     fn start_commit(&self) -> anyhow::Result<CommitId> {
         let branch = self.found.id.branch();
         if self
@@ -401,30 +410,34 @@ impl<'a> Lab<'a> {
         Ok(self.project.repository.head.clone())
     }
 
+    /// Tells of files that the user has committed since: they are not in what is measured.
+    fn warn_of_newer_files(&self, history: &History) -> anyhow::Result<()> {
+        let repository = &self.project.repository;
+        let (Some(baseline), Some(incumbent)) = (&history.baseline, &history.incumbent) else {
+            return Ok(());
+        };
+        if repository.head == baseline.commit || repository.head == incumbent.commit {
+            return Ok(());
+        }
+        let targets = self.workspace.paths(self.targets());
+        let experiments = self.project.prefix().join(DIRECTORY);
+        let newer: Vec<PathBuf> = repository
+            .changed(&incumbent.commit, &repository.head)
+            .map_err(Failure::from)?
+            .into_iter()
+            .filter(|path| !targets.contains(path) && !path.starts_with(&experiments))
+            .collect();
+        if !newer.is_empty() {
+            (self.notify)(Notice::Newer(&newer));
+        }
+        Ok(())
+    }
+
     /// Finishes what an earlier run that was killed left open.
     fn recover(&self, journal: &mut Journal) -> anyhow::Result<()> {
         if let Some(candidate) = journal.history().interrupted.clone() {
             (self.notify)(Notice::Interrupted(&candidate));
-            let judged = Judged {
-                n: candidate.n,
-                verdict: Verdict::Crash,
-                reason: "interrupted: not judged".to_owned(),
-                value: None,
-                incumbent_value: incumbent_of(journal.history())?.value,
-                measurements: vec![],
-                incumbent_measurements: vec![],
-                diagnostics: vec![],
-                seconds: 0.0,
-                sandbox: SANDBOX.to_owned(),
-            };
-            journal
-                .append(Recorded::Verdict(Box::new(judged)))
-                .map_err(Failure::from)?;
-            // Not judged, so the checkout keeps the candidate: it is taken up again.
-            self.publish(&candidate, Verdict::Discard)?;
-            journal
-                .append_unsynced(Recorded::Settled { n: candidate.n })
-                .map_err(Failure::from)?;
+            self.give_up(journal, &candidate, "interrupted: not judged")?;
         }
         if let Some((candidate, judged)) = journal.history().unsettled.clone() {
             (self.notify)(Notice::Unsettled(&judged));
@@ -435,6 +448,30 @@ impl<'a> Lab<'a> {
                 Ok((incumbent, Contents::read(&tree.directory, self.targets())?))
             })?;
         }
+        Ok(())
+    }
+
+    /// Ends a try that nobody judged. The checkout keeps the candidate, to be taken up again.
+    fn give_up(&self, journal: &mut Journal, candidate: &Try, reason: &str) -> anyhow::Result<()> {
+        let judged = Judged {
+            n: candidate.n,
+            verdict: Verdict::Crash,
+            reason: text::clean_line(reason, 500),
+            value: None,
+            incumbent_value: incumbent_of(journal.history())?.value,
+            measurements: vec![],
+            incumbent_measurements: vec![],
+            diagnostics: vec![],
+            seconds: 0.0,
+            sandbox: SANDBOX.to_owned(),
+        };
+        journal
+            .append(Recorded::Verdict(Box::new(judged)))
+            .map_err(Failure::from)?;
+        self.publish(candidate, Verdict::Crash)?;
+        journal
+            .append_unsynced(Recorded::Settled { n: candidate.n })
+            .map_err(Failure::from)?;
         Ok(())
     }
 
@@ -518,7 +555,14 @@ impl<'a> Lab<'a> {
     ) -> anyhow::Result<Option<Turn>> {
         let contents = Contents::read(&self.project.directory, self.targets())?;
         let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
-        let incumbent_contents = Contents::read(&tree.directory, self.targets())?;
+        let incumbent_contents =
+            Contents::read(&tree.directory, self.targets()).map_err(|failure| {
+                Failure {
+                    message: format!("in the best version's commit: {}", failure.message),
+                    ..failure
+                }
+                .hint("a target that was added later needs an experiment of its own")
+            })?;
         if contents == incumbent_contents {
             return Ok(None);
         }
@@ -689,8 +733,8 @@ impl<'a> Lab<'a> {
             line: setup,
             directory: &tree.directory,
             environment: &self.environment,
-            deadline: experiment.time_limit(),
-            grace: std::time::Duration::from_millis(experiment.limits.command_grace_ms.into()),
+            deadline: SETUP_LIMIT,
+            grace: Duration::from_millis(experiment.limits.command_grace_ms.into()),
             output_limit: (experiment.limits.command_output_kib as usize) << 10,
         };
         let failed = |what: String| {
@@ -727,6 +771,7 @@ impl<'a> Lab<'a> {
             commands,
             experiment.target,
             experiment.environment,
+            experiment.workspace,
         ]);
         catalog::digest(parts.to_string().as_bytes())
     }

@@ -27,6 +27,9 @@ const OVERRIDES: &[&str] = &[
     "advice.detachedHead=false",
     "submodule.recurse=false",
     "core.safecrlf=false",
+    // The journal names commits: they are on the disk before it is.
+    "core.fsync=loose-object,reference",
+    "core.fsyncMethod=batch",
     // In milliseconds: after this a ref's lock is taken for a dead process's, see `update_refs`.
     "core.filesRefLockTimeout=1000",
 ];
@@ -196,6 +199,21 @@ impl Repository {
             .collect())
     }
 
+    /// Paths, relative to the top, that differ between two commits.
+    pub fn changed(&self, from: &str, to: &str) -> Result<Vec<PathBuf>, GitError> {
+        let output = succeed(
+            "diff",
+            self.git()
+                .args(["diff", "--name-only", "--no-renames", "-z", from, to, "--"]),
+        )?;
+        Ok(output
+            .stdout
+            .split(|&b| b == 0)
+            .filter(|path| !path.is_empty())
+            .map(|path| PathBuf::from(OsStr::from_bytes(path)))
+            .collect())
+    }
+
     /// What a ref stands for, if it exists.
     pub fn resolve(&self, reference: &str) -> Result<Option<CommitId>, GitError> {
         let output = run(self.git().args([
@@ -357,7 +375,8 @@ impl Worktree {
         is_commit(&head).then_some(head)
     }
 
-    /// Makes every tracked file what it is in `commit`. What is not tracked stays.
+    /// Makes every tracked file what it is in `commit` and removes what is neither tracked nor
+    /// ignored. What git ignores stays: builds stay warm.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
         // A killed git leaves its locks; nobody else works in this worktree.
         for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
@@ -367,8 +386,8 @@ impl Worktree {
             "checkout",
             self.git()
                 .args(["checkout", "--quiet", "--force", "--detach", commit, "--"]),
-        )
-        .map(|_| ())
+        )?;
+        succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
     }
 
     /// Commits `paths` (relative to the top) as they are; `None` where they are as in HEAD.

@@ -53,6 +53,7 @@ pub enum Event {
 
 /// The incumbent's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Baseline {
     pub commit: CommitId,
     pub metric: String,
@@ -69,6 +70,7 @@ pub struct Baseline {
 
 /// Which evaluator measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EvaluatorIdentity {
     pub reference: String,
     pub name: String,
@@ -78,6 +80,7 @@ pub struct EvaluatorIdentity {
 
 /// A candidate that was taken up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Try {
     /// From 1.
     pub n: u64,
@@ -89,6 +92,7 @@ pub struct Try {
 
 /// What became of a try.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Judged {
     pub n: u64,
     pub verdict: Verdict,
@@ -112,7 +116,7 @@ pub struct Judged {
 #[derive(Debug, Clone, Default)]
 pub struct History {
     pub baseline: Option<Baseline>,
-    /// The first value ever measured, for the change since the start.
+    /// The first value that can be compared with the incumbent's, for the change since the start.
     pub first: Option<f64>,
     pub incumbent: Option<Incumbent>,
     pub tries: u64,
@@ -217,7 +221,7 @@ impl From<JournalError> for Failure {
                 }
             }
             JournalError::Damaged { .. } => Failure::new(Exit::Failure, message).hint(
-                "restore the line, or move the file away to start the experiment's record anew",
+                "restore the line, or start anew: move the file and the experiment's branch (`git branch -m`) away",
             ),
             JournalError::Version { .. } => {
                 Failure::new(Exit::Failure, message).hint("use a newer version of autoresearch")

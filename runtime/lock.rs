@@ -3,9 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::failure::{Exit, Failure};
+use crate::process;
 use crate::text;
+
+/// How long a holder may still be ending its commands: their default grace, and a little.
+const PATIENCE: Duration = Duration::from_millis(2500);
 
 /// A lock, held until it is dropped.
 #[derive(Debug)]
@@ -41,7 +46,10 @@ impl From<LockError> for Failure {
 }
 
 impl Lock {
-    /// Takes the lock that a file stands for, or says who has it; does not wait.
+    /// Takes the lock that a file stands for, or says who has it after a moment's wait.
+    ///
+    /// The launchers that its holder starts hold it too: killed, the holder still has a command that
+    /// is being ended, and until it has ended nobody else may measure.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let io = |cause| LockError::Io {
             path: path.to_owned(),
@@ -54,8 +62,8 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
+        match try_for_a_moment(&file) {
+            Ok(()) => process::let_launchers_inherit(&file),
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = (&mut file).take(20).read_to_string(&mut holder);
@@ -73,5 +81,17 @@ impl Lock {
             .set_len(0)
             .and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
+    }
+}
+
+fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
+        }
     }
 }

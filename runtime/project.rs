@@ -195,7 +195,7 @@ pub fn load(directory: &Path) -> Result<Experiment, Failure> {
         match error {
             ExperimentError::Syntax(span) => failure
                 .detail(span.trim_end())
-                .hint("the README lists the keys"),
+                .hint("mend the file at the place shown"),
             ExperimentError::Version(_) => failure.hint("use a newer version of autoresearch"),
             ExperimentError::Invalid(_) => failure.hint("mend the file"),
         }

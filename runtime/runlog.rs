@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::host::{Event, Failed, Report};
+use crate::text;
 
 /// The log of one evaluation. What cannot be written is not: a log is no reason to stop a night.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl RunLog {
     fn output(&self, name: &str, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.line(&format!("--- {name}"));
-            self.write(bytes);
+            self.line(&text::clean(&String::from_utf8_lossy(bytes), usize::MAX));
             self.line("---");
         }
     }

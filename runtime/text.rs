@@ -33,6 +33,13 @@ pub fn clean_line(text: &str, limit: usize) -> String {
     clean(spaced.trim(), limit)
 }
 
+/// As [`clean_line`], but the start of the line stays where it is.
+pub fn clean_line_keeping_indent(text: &str) -> String {
+    clean(&text.replace(['\n', '\r'], " "), usize::MAX)
+        .trim_end()
+        .to_owned()
+}
+
 /// The last lines of some output, cleaned: what a person needs to see of a failure.
 pub fn tail(bytes: &[u8], lines: usize) -> String {
     let text = String::from_utf8_lossy(bytes);

@@ -153,6 +153,7 @@ fn replace(directory: &Dir, file: &TargetFile) -> std::io::Result<()> {
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut out = directory.open_with(&temporary, &options)?;
         out.write_all(&file.bytes)?;
+        out.sync_data()?;
         out.set_permissions(cap_std::fs::Permissions::from_std(
             std::fs::Permissions::from_mode(mode),
         ))?;
@@ -170,6 +171,7 @@ pub struct Workspace {
     prefix: PathBuf,
     first: PathBuf,
     second: PathBuf,
+    lock: PathBuf,
 }
 
 /// One of an experiment's two worktrees.
@@ -200,18 +202,14 @@ impl Workspace {
         identity.extend(id.to_string().bytes());
         let digest = catalog::digest(&identity);
         let short = digest.get(..12).unwrap_or(&digest);
-        let root = |side: char| {
-            state.join(format!(
-                "worktrees/{}-{}-{short}-{side}",
-                id.domain(),
-                id.name()
-            ))
-        };
+        let name = format!("{}-{}-{short}", id.domain(), id.name());
+        let root = |side: char| state.join(format!("worktrees/{name}-{side}"));
         Self {
             repository: project.repository.clone(),
             prefix: project.prefix().to_owned(),
             first: root('a'),
             second: root('b'),
+            lock: state.join("locks").join(&name),
         }
     }
 
@@ -232,22 +230,23 @@ impl Workspace {
     /// The journal's lock does not: another checkout of the repository has another journal.
     pub fn hold(&self) -> Result<Lock, Failure> {
         self.make_room()?;
-        let mut path = self.first.as_os_str().to_owned();
-        path.push(".lock");
-        Ok(Lock::take(Path::new(&path))?)
+        Ok(Lock::take(&self.lock)?)
     }
 
     fn make_room(&self) -> Result<(), Failure> {
-        let Some(parent) = self.first.parent() else {
-            return Ok(());
-        };
-        std::fs::create_dir_all(parent).map_err(|error| {
-            Failure::new(
-                Exit::Failure,
-                format!("cannot make the directory `{}`: {error}", parent.display()),
-            )
-            .hint("worktrees are kept there; set XDG_STATE_HOME to have them elsewhere")
-        })
+        for parent in [self.first.parent(), self.lock.parent()]
+            .into_iter()
+            .flatten()
+        {
+            std::fs::create_dir_all(parent).map_err(|error| {
+                Failure::new(
+                    Exit::Failure,
+                    format!("cannot make the directory `{}`: {error}", parent.display()),
+                )
+                .hint("worktrees are kept there; set XDG_STATE_HOME to have them elsewhere")
+            })?;
+        }
+        Ok(())
     }
 
     fn root(&self, slot: Slot) -> &Path {

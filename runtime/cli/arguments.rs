@@ -25,18 +25,22 @@ pub(super) struct EvaluatorArgs {
     /// command --command command=CMD`)
     #[arg(long, value_name = "CMD", conflicts_with = "evaluator")]
     pub(super) eval: Option<String>,
-    /// Improve this metric [default: the evaluator's first]
+    /// Take this metric [default: the evaluator's first]
     #[arg(long, value_name = "NAME")]
     pub(super) metric: Option<String>,
     /// Say which values are better [default: what the evaluator says]
     #[arg(long, value_enum)]
     pub(super) direction: Option<Direction>,
-    /// Set a parameter of the evaluator
+    /// Set a parameter of the evaluator; `evaluator inspect` lists them
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// Bind a command to a role of the evaluator
+    /// Bind a command to a role of the evaluator; `evaluator inspect` lists them
     #[arg(long = "command", short = 'c', value_name = "ROLE=CMD")]
     pub(super) commands: Vec<String>,
+    /// Take the metric for one that is always the same for the same candidate (only where the
+    /// evaluator does not say)
+    #[arg(long)]
+    pub(super) deterministic: bool,
     /// Give one evaluation this long; it is ended after 2.5 times as long [default: 5m]
     #[arg(long, value_name = "TIME")]
     pub(super) budget: Option<String>,
@@ -62,6 +66,7 @@ impl EvaluatorArgs {
             ("--metric", self.metric.is_some()),
             ("--direction", self.direction.is_some()),
             ("--set", !self.set.is_empty()),
+            ("--deterministic", self.deterministic),
             ("--command", !self.commands.is_empty()),
             ("--budget", self.budget.is_some()),
             ("--limit", !self.limits.is_empty()),
@@ -93,7 +98,7 @@ impl EvaluatorArgs {
                 evaluator,
                 metric: self.metric.clone(),
                 direction: self.direction,
-                deterministic: None,
+                deterministic: self.deterministic.then_some(true),
                 min_improvement: None::<MinImprovement>,
                 parameters: BTreeMap::new(),
                 commands: self.commands()?,

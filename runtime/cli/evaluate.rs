@@ -40,14 +40,12 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             .hint("name one with `--path`")
         })?;
     let host = context.host()?;
-    // A path to an evaluator is relative to where the person is, not to what is measured.
-    let base = std::env::current_dir()?;
     let instrument = Instrument::load(
         &host,
         &experiment.objective,
         &arguments.evaluator.parameters()?,
         &experiment.limits,
-        &base,
+        &directory,
     )?;
     let descriptor = instrument.evaluator.descriptor();
     if let Some(name) = &experiment.objective.metric {

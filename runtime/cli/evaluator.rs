@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List(arguments) => list(context, &host, arguments)?,
         Command::Inspect(arguments) => {
-            let (component, evaluator) = load(&host, &arguments.evaluator)?;
+            let (component, evaluator) = load(context, &host, &arguments.evaluator)?;
             if arguments.json {
                 context.ui.json(&as_json(&component, &evaluator));
             } else {
@@ -50,15 +50,18 @@ pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn load(host: &Host, reference: &str) -> Result<(Component, Evaluator), Failure> {
-    let base = std::env::current_dir().unwrap_or_default();
-    load_evaluator(host, reference, &base, &Limits::default())
+fn load(
+    context: &Context,
+    host: &Host,
+    reference: &str,
+) -> Result<(Component, Evaluator), Failure> {
+    load_evaluator(host, reference, &context.path, &Limits::default())
 }
 
 fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Failure> {
     let mut loaded = Vec::new();
     for name in catalog::built_in() {
-        loaded.push(load(host, name)?);
+        loaded.push(load(context, host, name)?);
     }
     if arguments.json {
         let values: Vec<_> = loaded

@@ -14,6 +14,7 @@ use crate::project::{DEFINITION, Project, Scope};
 /// `autoresearch/DOMAIN/NAME` at HEAD. The baseline is the target as committed, measured in a
 /// worktree of the runtime's own. If it cannot be measured, nothing is written.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,
@@ -37,12 +38,23 @@ pub(super) struct Place {
     /// Name the experiment [default: made from target and evaluator]
     #[arg(long)]
     pub(super) name: Option<String>,
-    /// Keep the experiment in the project or in your home directory
-    #[arg(long, value_enum, default_value_t = Scope::Project)]
-    pub(super) scope: Scope,
+    /// Keep the experiment in the project or in your home directory [default: project]
+    #[arg(long, value_enum)]
+    pub(super) scope: Option<Scope>,
 }
 
 impl Place {
+    /// The first option that only makes sense for an experiment that is yet to be made.
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        [
+            ("--domain", self.domain.is_some()),
+            ("--name", self.name.is_some()),
+            ("--scope", self.scope.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+
     /// What these arguments and the evaluator's ask for.
     pub(super) fn plan(
         &self,
@@ -60,7 +72,7 @@ impl Place {
         let wanted = Wanted {
             domain: self.domain.clone(),
             name: self.name.clone(),
-            scope: self.scope,
+            scope: self.scope.unwrap_or(Scope::Project),
             experiment,
             parameters: evaluator.parameters()?,
             constraints: constraints.map(str::to_owned),
@@ -68,6 +80,12 @@ impl Place {
         Plan::new(project, wanted)
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  autoresearch init -t search.py -e benchmark_speed -c benchmark='python bench.py'
+  autoresearch init -t app.js -e benchmark_size --domain engineering --name bundle
+  autoresearch init -t train.py --eval 'python train.py' --metric val_loss --direction lower";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let (project, host) = context.project_and_host()?;

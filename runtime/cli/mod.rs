@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::directories;
 use crate::driver::Notify;
@@ -22,7 +22,7 @@ use crate::process::Launcher;
 use crate::project::Project;
 use ui::{Ui, Verbosity};
 
-/// Let an agent improve something measurable while you sleep
+/// Improve something measurable, one judged change at a time
 ///
 /// A candidate is one change to the target. An evaluator, a sandboxed WebAssembly component,
 /// measures it; a better one is kept as a commit on the experiment's own branch, a worse one is
@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
         _ => Verbosity::Normal,
     };
     let ui = Ui::new(verbosity);
-    match dispatch(cli, &ui) {
+    match dispatch(cli, &ui).and_then(|()| ui.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let exit = error
@@ -147,18 +147,15 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
     }
 }
 
-/// The definition of the command line, for what is made from it.
-pub fn definition() -> clap::Command {
-    Cli::command()
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
-        definition().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]
@@ -186,6 +183,6 @@ mod tests {
                 check(subcommand);
             }
         }
-        check(&definition());
+        check(&Cli::command());
     }
 }

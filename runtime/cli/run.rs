@@ -27,6 +27,7 @@ use crate::project::{Found, Project};
 ///
 /// Without an experiment, `--evaluator` and `--target` make one.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Run this experiment [default: the only one]
     #[arg(long, short = 'x', value_name = "DOMAIN/NAME", conflicts_with_all = ["resume", "target", "evaluator", "eval"])]
@@ -38,11 +39,11 @@ pub(super) struct Args {
     #[arg(long)]
     single: bool,
     /// Say what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     dry_run: bool,
     /// Describe what was tried
-    #[arg(short, long, value_name = "TEXT", default_value = "")]
-    message: String,
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +52,12 @@ pub(super) struct Args {
     #[command(flatten, next_help_heading = "To make an experiment")]
     evaluator: EvaluatorArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  autoresearch run -m 'read the file once'        judge what you changed in the target
+  autoresearch run -e benchmark_size -t app.js    the same with no `init` before
+  autoresearch run --dry-run                      what would be done, with what";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let (project, host) = context.project_and_host()?;
@@ -72,9 +79,11 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             return judge(context, &host, &project, found, arguments, true);
         }
     };
+    let place = arguments.place.first_given();
     if let Some(option) = arguments
         .evaluator
         .first_given()
+        .or(place)
         .filter(|_| !arguments.evaluator.is_given())
     {
         return Err(Failure::new(
@@ -164,7 +173,10 @@ fn judge(
         context.notify(),
     )?;
     let mut journal = Journal::open(lab.directory()).map_err(Failure::from)?;
-    let judged = lab.run_single(&mut journal, &arguments.message)?;
+    let judged = lab.run_single(
+        &mut journal,
+        arguments.message.as_deref().unwrap_or_default(),
+    )?;
     let incumbent = journal.history().incumbent.clone();
     match (judged, incumbent) {
         (Some(judged), incumbent) => {
@@ -217,14 +229,18 @@ fn show(
         }));
         return;
     }
-    ui.data(&format!(
-        "{}: {}",
-        ui.verdict(judged.verdict),
-        judged.reason
-    ));
+    ui.verdict(judged.verdict, &judged.reason);
     let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
     let best = incumbent.map_or_else(String::new, |incumbent| short(&incumbent.commit));
-    let targets = lab.experiment().target.join(" ");
+    let targets = lab
+        .experiment()
+        .target
+        .iter()
+        .map(|path| {
+            shlex::try_quote(path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned())
+        })
+        .collect::<Vec<_>>()
+        .join(" ");
     if judged.verdict == Verdict::Keep {
         ui.info(&format!(
             "commit {best} is the best so far, on the branch autoresearch/{}",

@@ -36,7 +36,12 @@ struct Inner {
     status: bool,
     /// What is being measured, to stand before its progress.
     doing: String,
+    /// Why data did not reach standard output.
+    lost: Option<std::io::Error>,
 }
+
+/// The longest line that is written, in characters.
+const LINE_LIMIT: usize = 2000;
 
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -55,40 +60,80 @@ impl Ui {
                 color: live && !plain,
                 status: false,
                 doing: String::new(),
+                lost: None,
             })),
         }
     }
 
-    /// A line of data. A reader that has gone away (`| head`) is no failure.
+    /// A line of data, cleaned.
     pub(super) fn data(&self, line: &str) {
-        self.clear_status();
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        self.write_data(&text::clean_line_keeping_indent(line));
     }
 
     /// A value as JSON.
     pub(super) fn json(&self, value: &serde_json::Value) {
-        self.data(&format!("{value:#}"));
+        self.write_data(&format!("{value:#}"));
+    }
+
+    /// A verdict with its reason, as data.
+    pub(super) fn verdict(&self, verdict: Verdict, reason: &str) {
+        let color = match verdict {
+            Verdict::Keep => GREEN,
+            Verdict::Discard => YELLOW,
+            Verdict::Crash => RED,
+        };
+        let word = verdict.to_string();
+        let word = if std::io::stdout().is_terminal() {
+            self.paint(color, &word)
+        } else {
+            word
+        };
+        self.write_data(&format!("{word}: {}", text::clean_line(reason, LINE_LIMIT)));
+    }
+
+    fn write_data(&self, text: &str) {
+        self.clear_status();
+        let written = writeln!(std::io::stdout().lock(), "{text}");
+        if let Err(error) = written {
+            self.lock().lost.get_or_insert(error);
+        }
+    }
+
+    /// Whether data was lost. A reader that has gone away (`| head`) has lost nothing.
+    pub(super) fn finish(&self) -> anyhow::Result<()> {
+        let flushed = std::io::stdout().lock().flush().err();
+        match self.lock().lost.take().or(flushed) {
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+                crate::failure::Exit::Failure,
+                format!("the result cannot be written: {error}"),
+            )
+            .hint("standard output must take what is written to it")
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// A line for the person who waits.
     pub(super) fn info(&self, line: &str) {
         if self.verbosity >= Verbosity::Normal {
-            self.line(line);
+            self.line(&text::clean_line(line, LINE_LIMIT));
         }
     }
 
     pub(super) fn verbose(&self, line: &str) {
         if self.verbosity >= Verbosity::Verbose {
-            self.line(&self.paint(DIM, line));
+            self.line(&self.paint(DIM, &text::clean_line(line, LINE_LIMIT)));
         }
     }
 
     pub(super) fn warning(&self, line: &str) {
+        let line = text::clean_line(line, LINE_LIMIT);
         self.line(&format!("{}: {line}", self.paint(YELLOW, "warning")));
     }
 
     pub(super) fn hint(&self, line: &str) {
         if self.verbosity >= Verbosity::Normal {
+            let line = text::clean_line(line, LINE_LIMIT);
             self.line(&format!("{}: {line}", self.paint(CYAN, "hint")));
         }
     }
@@ -100,20 +145,22 @@ impl Ui {
             Some(failure) => {
                 self.line(&format!(
                     "{label}: {}",
-                    text::clean_line(&failure.message, 2000)
+                    text::clean_line(&failure.message, LINE_LIMIT)
                 ));
                 if let Some(detail) = &failure.detail {
                     for line in detail.lines() {
+                        let line = text::clean_line_keeping_indent(line);
                         self.line(&format!("  {line}"));
                     }
                 }
                 if let Some(hint) = &failure.hint {
+                    let hint = text::clean_line(hint, LINE_LIMIT);
                     self.line(&format!("{}: {hint}", self.paint(CYAN, "hint")));
                 }
             }
             None => self.line(&format!(
                 "{label}: {}",
-                text::clean_line(&format!("{error:#}"), 2000)
+                text::clean_line(&format!("{error:#}"), LINE_LIMIT)
             )),
         }
     }
@@ -202,11 +249,19 @@ impl Ui {
             }
             Notice::Measuring(Side::Candidate) => self.doing("candidate"),
             Notice::Measuring(Side::Incumbent) => self.doing("incumbent"),
-            Notice::Judged { judged, .. } => {
+            Notice::Judged(judged) => {
                 for diagnostic in &judged.diagnostics {
                     self.diagnostic(diagnostic);
                 }
             }
+            Notice::Newer(files) => self.warning(&format!(
+                "{} committed since the best version and not in what is measured: {}{}",
+                count(files.len() as u64, "file was", "files were"),
+                files
+                    .first()
+                    .map_or_else(String::new, |path| path.display().to_string()),
+                if files.len() > 1 { ", ..." } else { "" }
+            )),
             Notice::LeftAlone(files) => self.warning(&format!(
                 "left as they are, because they were edited meanwhile: {}",
                 files.join(", ")
@@ -231,20 +286,6 @@ impl Ui {
         match diagnostic.severity {
             Severity::Info => self.verbose(&diagnostic.message),
             Severity::Warning | Severity::Error => self.warning(&diagnostic.message),
-        }
-    }
-
-    /// A verdict's word in its colour, for standard output.
-    pub(super) fn verdict(&self, verdict: Verdict) -> String {
-        let color = match verdict {
-            Verdict::Keep => GREEN,
-            Verdict::Discard => YELLOW,
-            Verdict::Crash => RED,
-        };
-        if std::io::stdout().is_terminal() {
-            self.paint(color, &verdict.to_string())
-        } else {
-            verdict.to_string()
         }
     }
 

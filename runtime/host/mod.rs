@@ -1,6 +1,6 @@
 //! Load evaluators and let them measure: all that knows wasmtime.
 //!
-//! A component is compiled once and kept ([`cache`]), instantiated anew for each evaluation with
+//! A component is compiled once and kept (`cache`), instantiated anew for each evaluation with
 //! nothing but what its settings grant it, and held to its [`Limits`]. What comes back is plain
 //! data, checked against the contract.
 

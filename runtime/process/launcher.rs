@@ -1,7 +1,7 @@
 //! The launcher's side: lead one command's process tree, measure it, end it, report.
 //!
-//! Standard input is a socket to the host. The host sends one line, a [`Request`]; the launcher
-//! answers one line, a [`Reply`], when the whole tree has ended. The end of the input, which also
+//! Standard input is a socket to the host. The host sends one line, a `Request`; the launcher
+//! answers one line, a `Reply`, when the whole tree has ended. The end of the input, which also
 //! comes when the host is killed, is the order to end the tree. Standard output and error are the
 //! command's.
 
@@ -36,7 +36,10 @@ pub(super) enum Reply {
     Ended {
         exit: Exit,
         usage: Usage,
+        /// How many processes were still there and were killed.
         survivors: u32,
+        /// False where some would not die.
+        all_ended: bool,
     },
 }
 
@@ -161,12 +164,13 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
         state.ended_for
     };
     let (status, usage) = reap(pid, wall)?;
-    let survivors = tree::kill_all_children();
+    let (survivors, all_ended) = tree::kill_all_children();
     let exit = ended_for.unwrap_or(status);
     Ok(Reply::Ended {
         exit,
         usage,
         survivors,
+        all_ended,
     })
 }
 
@@ -215,21 +219,23 @@ fn wait_for_order(deadline: Instant, control: &UnixStream) -> Exit {
     }
 }
 
+/// Waits until the command has ended, and meanwhile reaps the orphans that end before it.
 fn wait_without_reaping(pid: i32) -> std::io::Result<()> {
     loop {
         // SAFETY: siginfo_t is plain data, for which zeroes are valid.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         // SAFETY: `info` outlives the call. The process stays a zombie, so its id stays its own.
-        let result = unsafe {
-            libc::waitid(
-                libc::P_PID,
-                pid.cast_unsigned(),
-                &raw mut info,
-                libc::WEXITED | libc::WNOWAIT,
-            )
-        };
+        let result =
+            unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOWAIT) };
         if result == 0 {
-            return Ok(());
+            // SAFETY: waitid filled `info` for a child that ended.
+            let ended = unsafe { info.si_pid() };
+            if ended == pid {
+                return Ok(());
+            }
+            // SAFETY: a null status pointer is allowed; the call writes nowhere.
+            unsafe { libc::waitpid(ended, std::ptr::null_mut(), libc::WNOHANG) };
+            continue;
         }
         let error = std::io::Error::last_os_error();
         if error.kind() != std::io::ErrorKind::Interrupted {

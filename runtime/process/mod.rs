@@ -16,7 +16,7 @@ pub use command_line::{CommandLine, CommandLineError};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -213,13 +213,17 @@ pub fn run(
 
     let reply = converse(&control, command, cancel);
     cancel.detach();
-    let answered = matches!(reply, Ok(Answer::Reply(_)));
-    if !answered {
+    let all_ended = match &reply {
+        Ok(Answer::Reply(launcher::Reply::Ended { all_ended, .. })) => *all_ended,
+        Ok(Answer::Reply(launcher::Reply::NotStarted { .. })) => true,
         // Killed from below, or stopped: take over its work.
-        let _ = child.kill();
-    }
+        _ => {
+            let _ = child.kill();
+            false
+        }
+    };
     let _ = child.wait();
-    if !answered {
+    if !all_ended {
         tree::kill_adopted();
     }
     let (stdout, stderr) = (stdout.finish(), stderr.finish());
@@ -234,6 +238,7 @@ pub fn run(
             exit,
             usage,
             survivors,
+            ..
         }) => (exit, usage, survivors),
         // Nobody but the command has a reason to do this, so it is the command that fails.
         Answer::Killed => (Exit::Signal(libc::SIGKILL), Usage::default(), 0),
@@ -282,6 +287,19 @@ fn converse(
             _ => Err(error),
         },
     }
+}
+
+/// Lets the launchers that are started from now on keep a file open, and a lock on it with it.
+///
+/// Only on Linux, where a launcher hides it from its command.
+pub fn let_launchers_inherit(file: &std::fs::File) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the descriptor is open for as long as `file` is borrowed; the call sets a flag of it.
+    unsafe {
+        libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
 }
 
 /// Runs one of the host's own helpers (git) to its end and returns all it printed.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long to go on killing what does not die (a process in the kernel's uninterruptible sleep).
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+const KILL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Makes orphaned descendants children of this process, so that they can be found and ended.
 ///
@@ -23,20 +23,26 @@ pub(super) fn signal_descendants(root: i32, signal: i32) {
     }
 }
 
-/// Kills and reaps every child of this process, and theirs, until none is left. Returns how many.
-pub(super) fn kill_all_children() -> u32 {
+/// Kills and reaps every child of this process, and theirs, until none is left. Returns how many
+/// had to be killed, and whether none is left indeed.
+pub(super) fn kill_all_children() -> (u32, bool) {
     let give_up = Instant::now() + KILL_PATIENCE;
     let mut killed = 0;
     loop {
-        // SAFETY: a null status pointer is allowed; the call writes nowhere.
-        let reaped = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+        let mut status = 0;
+        // SAFETY: the pointer outlives the call.
+        let reaped = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
         match reaped {
             0 if Instant::now() < give_up => {
                 signal_descendants(own_pid(), libc::SIGKILL);
                 std::thread::sleep(Duration::from_millis(1));
             }
-            1.. => killed += 1,
-            _ => return killed,
+            0 => return (killed, false),
+            1.. => {
+                let by_us = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL;
+                killed += u32::from(by_us);
+            }
+            _ => return (killed, true),
         }
     }
 }

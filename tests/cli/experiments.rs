@@ -49,7 +49,7 @@ fn collect(directory: &Path, found: &mut Files) {
     for entry in std::fs::read_dir(directory).into_iter().flatten() {
         let path = entry.unwrap().path();
         // It names who held it last.
-        if path.ends_with("lock") {
+        if path.ends_with("lock") || path.ends_with("locks") {
             continue;
         }
         let name = path.to_string_lossy().into_owned();
