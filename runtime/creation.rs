@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::directories;
-use crate::driver::{Instrument, Lab, Notice, Notify, branch_exists};
+use crate::driver::{Lab, Notice, Notify, branch_exists};
 use crate::environment::Environment;
 use crate::evaluator::Given;
 use crate::experiment::{DEFAULT_BUDGET, Experiment, Id};
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::host::{Host, Limits};
-use crate::journal::{self, Journal};
+use crate::instrument::Instrument;
+use crate::journal::Journal;
 use crate::measure::Direction;
 use crate::process::{CommandLine, Launcher};
 use crate::project::{self, DEFINITION, DIRECTORY, Found, Project, Scope, lexically};
@@ -281,7 +283,7 @@ fn write(
     };
     std::fs::create_dir_all(directory).map_err(|error| cannot(directory, error))?;
     let write = |path: &Path, text: &str| {
-        journal::replace(path, text.as_bytes()).map_err(|error| cannot(path, error))
+        files::replace(path, text.as_bytes()).map_err(|error| cannot(path, error))
     };
     write(&directory.join(DEFINITION), &found.experiment.to_text()?)?;
     let program = directory.join("program.md");

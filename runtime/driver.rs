@@ -1,6 +1,5 @@
 //! Carry out what the session decides: worktrees, measurements, the journal, refs, the checkout.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -9,18 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::catalog::{self, Component};
 use crate::decision::{Policy, Ruling, Verdict};
-use crate::evaluator::{Descriptor, Given, Settings, is_name};
-use crate::experiment::{Experiment, Id, Objective, Workspace as WorktreeNeeds};
+use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::git::CommitId;
-use crate::host::{
-    EvaluateError, Evaluation, Evaluator, Event, Failed, Host, Limits, Observer, Report,
-};
-use crate::journal::{
-    Baseline, EvaluatorIdentity, Event as Recorded, History, Incumbent, Journal, Judged, Try,
-};
+use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
+use crate::instrument::{self, Instrument};
+use crate::journal::{Baseline, Event as Recorded, History, Incumbent, Journal, Judged, Try};
 use crate::measure::Measurement;
 use crate::process::{self, Cancel, CommandLine, Exit as ProcessExit, Launcher};
 use crate::project::{DIRECTORY, Found, Project};
@@ -64,127 +58,6 @@ pub enum Notice<'a> {
 /// Receives notices; called from the host's threads too.
 pub type Notify = Arc<dyn Fn(Notice<'_>) + Send + Sync>;
 
-/// An evaluator with the settings to call it with.
-pub struct Instrument {
-    pub component: Component,
-    pub evaluator: Evaluator,
-    pub settings: Settings,
-}
-
-impl Instrument {
-    /// Loads an objective's evaluator and checks the owner's settings against it. `parameters` are
-    /// used instead of the objective's own; `base` is what a path to the evaluator is relative to.
-    pub fn load(
-        host: &Host,
-        objective: &Objective,
-        parameters: &BTreeMap<String, Given>,
-        limits: &Limits,
-        base: &Path,
-    ) -> Result<Self, Failure> {
-        let (component, evaluator) = load_evaluator(host, &objective.evaluator, base, limits)?;
-        let settings = evaluator
-            .descriptor()
-            .settings(parameters, &objective.commands)?;
-        Ok(Self {
-            component,
-            evaluator,
-            settings,
-        })
-    }
-
-    fn identity(&self) -> EvaluatorIdentity {
-        let descriptor = self.evaluator.descriptor();
-        EvaluatorIdentity {
-            reference: self.component.reference.clone(),
-            name: descriptor.name.clone(),
-            version: descriptor.version.clone(),
-            sha256: self.component.digest.clone(),
-        }
-    }
-}
-
-/// Finds and loads an evaluator.
-pub fn load_evaluator(
-    host: &Host,
-    reference: &str,
-    base: &Path,
-    limits: &Limits,
-) -> Result<(Component, Evaluator), Failure> {
-    let component = catalog::find(reference, base)?;
-    let evaluator = host
-        .load(&component.bytes, &component.digest, limits)
-        .map_err(|error| Failure::load(reference, &error))?;
-    Ok((component, evaluator))
-}
-
-/// Checks that an evaluator can report a metric.
-pub fn check_metric(descriptor: &Descriptor, name: &str) -> Result<(), Failure> {
-    if descriptor.metric(name).is_some() {
-        return Ok(());
-    }
-    if !descriptor.open_metrics {
-        let known: Vec<&str> = descriptor.metrics.iter().map(|m| m.name.as_str()).collect();
-        return Err(Failure::input(format!(
-            "the evaluator `{}` has no metric `{name}`",
-            descriptor.name
-        ))
-        .hint(format!("its metrics are: {}", known.join(", "))));
-    }
-    if !is_name(name) {
-        return Err(Failure::input(format!("`{name}` is no name for a metric"))
-            .hint("a metric's name is lower-case letters, digits and `_`, a letter first"));
-    }
-    Ok(())
-}
-
-/// The rule for an objective's metric.
-fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, Failure> {
-    let name = match &objective.metric {
-        Some(name) => name,
-        None => {
-            &descriptor
-                .metrics
-                .first()
-                .ok_or_else(|| {
-                    Failure::input(format!(
-                        "the evaluator `{}` leaves it to you which metric to read",
-                        descriptor.name
-                    ))
-                    .hint("name it: `--metric NAME --direction lower`")
-                })?
-                .name
-        }
-    };
-    check_metric(descriptor, name)?;
-    let declared = descriptor.metric(name);
-    let direction = objective
-        .direction
-        .or(declared.map(|metric| metric.direction))
-        .ok_or_else(|| {
-            Failure::input(format!(
-                "nobody says whether `{name}` should become lower or higher"
-            ))
-            .hint("give `--direction lower` or `--direction higher`")
-        })?;
-    let deterministic = match (declared, objective.deterministic) {
-        (Some(_), Some(_)) => {
-            return Err(Failure::input(format!(
-                "the evaluator itself says whether `{name}` is deterministic"
-            ))
-            .hint("leave `deterministic` away"));
-        }
-        (Some(metric), None) => metric.deterministic,
-        (None, given) => given.unwrap_or(false),
-    };
-    Ok(Policy::new(
-        name,
-        declared.map_or("", |metric| &metric.unit),
-        direction,
-        deterministic,
-        objective.min_improvement,
-    ))
-}
-
 /// One experiment, ready to measure and judge.
 pub struct Lab<'a> {
     host: &'a Host,
@@ -216,7 +89,7 @@ impl<'a> Lab<'a> {
             &experiment.limits,
             &project.directory,
         )?;
-        let policy = policy(instrument.evaluator.descriptor(), &experiment.objective)?;
+        let policy = instrument::policy(instrument.evaluator.descriptor(), &experiment.objective)?;
         let workspace = Workspace::new(project, &found.id, state);
         let environment = found.experiment.environment.variables();
         Ok(Self {
@@ -653,16 +526,6 @@ impl<'a> Lab<'a> {
     }
 
     fn measure(&self, tree: &Tree, log: RunLog) -> Result<(Report, f64), Failed> {
-        let experiment = &self.found.experiment;
-        let evaluation = Evaluation {
-            directory: &tree.directory,
-            targets: &experiment.target,
-            settings: &self.instrument.settings,
-            round: 0,
-            environment: &self.environment,
-            limits: &experiment.limits,
-            time_limit: experiment.time_limit(),
-        };
         let notify = Arc::clone(&self.notify);
         let log = Arc::new(log);
         let observer: Observer = {
@@ -672,9 +535,13 @@ impl<'a> Lab<'a> {
                 notify(Notice::Evaluator(event));
             })
         };
-        let result = self
-            .host
-            .evaluate(&self.instrument.evaluator, &evaluation, observer);
+        let result = self.instrument.measure(
+            self.host,
+            &self.found.experiment,
+            &tree.directory,
+            &self.environment,
+            observer,
+        );
         log.result(&result);
         let report = result?;
         let metric = &self.policy.metric;
@@ -754,26 +621,9 @@ impl<'a> Lab<'a> {
             .with_context(|| format!("cannot write `{}`", tree.setup_note.display()))
     }
 
-    /// A digest of everything that decides what a value means.
     fn meaning(&self) -> String {
-        let experiment = &self.found.experiment;
-        let settings = &self.instrument.settings;
-        let commands: BTreeMap<&String, Vec<String>> = settings
-            .commands
-            .iter()
-            .map(|(role, line)| (role, line.argv()))
-            .collect();
-        let parts = serde_json::json!([
-            self.instrument.component.digest,
-            self.policy.metric,
-            self.policy.direction,
-            settings.parameters,
-            commands,
-            experiment.target,
-            experiment.environment,
-            experiment.workspace,
-        ]);
-        catalog::digest(parts.to_string().as_bytes())
+        self.instrument
+            .meaning(&self.found.experiment, &self.policy)
     }
 
     fn targets(&self) -> &[String] {
@@ -838,26 +688,4 @@ fn incumbent_of(history: &History) -> anyhow::Result<Incumbent> {
 /// A fair coin, from the seed that the standard library draws for each hash map.
 fn coin() -> bool {
     RandomState::new().build_hasher().finish() & 1 == 0
-}
-
-/// Measures a directory as it is, once.
-pub fn measure_directory(
-    host: &Host,
-    instrument: &Instrument,
-    experiment: &Experiment,
-    directory: &Path,
-    observer: Observer,
-) -> Result<Report, Failure> {
-    let environment = experiment.environment.variables();
-    let evaluation = Evaluation {
-        directory,
-        targets: &experiment.target,
-        settings: &instrument.settings,
-        round: 0,
-        environment: &environment,
-        limits: &experiment.limits,
-        time_limit: experiment.time_limit(),
-    };
-    host.evaluate(&instrument.evaluator, &evaluation, observer)
-        .map_err(|error| Failure::evaluation(&error))
 }

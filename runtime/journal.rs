@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::Verdict;
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::git::CommitId;
-use crate::host::Diagnostic;
 use crate::lock::{Lock, LockError};
-use crate::measure::Measurement;
+use crate::measure::{Diagnostic, Measurement};
 use crate::text;
 
 /// The version of the journal's format.
@@ -407,7 +407,7 @@ impl Table {
             }
         }
         if std::fs::read(path).ok().as_deref() != Some(text.as_bytes()) {
-            replace(path, text.as_bytes()).map_err(|cause| JournalError::Io {
+            files::replace(path, text.as_bytes()).map_err(|cause| JournalError::Io {
                 path: path.to_owned(),
                 cause,
             })?;
@@ -462,17 +462,6 @@ impl Table {
             .open(&self.path)
             .and_then(|mut file| file.write_all(row.as_bytes()));
     }
-}
-
-/// Writes a file as a whole or not at all. A run that is killed here leaves `PATH.new`, which the
-/// next one overwrites.
-pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    std::fs::rename(new, path)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@
 //! | [`git`] | the only caller of git |
 //! | [`project`] | the user's project and where its experiments are |
 //! | [`workspace`] | the target, in the checkout and in the worktrees |
+//! | [`instrument`] | an evaluator made ready for an objective |
+//! | [`files`] | writing files as a whole |
 //! | [`lock`] | one process at a time |
 //! | [`journal`] | the record of truth and `results.tsv` |
 //! | [`runlog`] | what happened during one evaluation, for people |
@@ -75,8 +77,10 @@ pub mod environment;
 pub mod evaluator;
 pub mod experiment;
 pub mod failure;
+pub mod files;
 pub mod git;
 pub mod host;
+pub mod instrument;
 pub mod journal;
 pub mod lock;
 pub mod measure;

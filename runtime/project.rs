@@ -54,10 +54,14 @@ impl Project {
             .hint("name an existing one with `--path`")
         })?;
         let repository = Repository::discover(&base)?;
+        let of_the_user = user_projects();
         let directory = base
             .ancestors()
             .take_while(|ancestor| ancestor.starts_with(&repository.top))
-            .find(|ancestor| ancestor.join(DIRECTORY).is_dir())
+            .find(|ancestor| {
+                ancestor.join(DIRECTORY).is_dir()
+                    || of_the_user.iter().any(|project| project == ancestor)
+            })
             .unwrap_or(&base)
             .to_owned();
         Ok(Self {
@@ -121,23 +125,17 @@ impl Project {
 
     /// The ids of all experiments about this project, with their places, the project's own first.
     pub fn ids(&self) -> Vec<(Id, PathBuf)> {
-        let mut found = Vec::new();
-        let roots = [
-            Some(self.directory.join(DIRECTORY)),
-            directories::user_experiments(),
-        ];
-        for root in roots.into_iter().flatten() {
-            for domain in subdirectories(&root) {
-                for name in subdirectories(&root.join(&domain)) {
-                    let directory = root.join(&domain).join(&name);
-                    let Ok(id) = Id::new(&domain, &name) else {
-                        continue;
-                    };
-                    let known = found.iter().any(|(other, _)| *other == id);
-                    if !known && directory.join(DEFINITION).is_file() && self.owns(&directory) {
-                        found.push((id, directory));
-                    }
-                }
+        let mut found: Vec<(Id, PathBuf)> = Vec::new();
+        let own = self.directory.join(DIRECTORY);
+        let roots = [Some(own), directories::user_experiments()];
+        for (id, directory) in roots
+            .into_iter()
+            .flatten()
+            .flat_map(|root| definitions(&root))
+        {
+            let known = found.iter().any(|(other, _)| *other == id);
+            if !known && self.owns(&directory) {
+                found.push((id, directory));
             }
         }
         found
@@ -202,8 +200,35 @@ pub fn load(directory: &Path) -> Result<Experiment, Failure> {
     })
 }
 
+/// The experiments in a directory of them, by id.
+fn definitions(root: &Path) -> Vec<(Id, PathBuf)> {
+    let mut found = Vec::new();
+    for domain in subdirectories(root) {
+        for name in subdirectories(&root.join(&domain)) {
+            let directory = root.join(&domain).join(&name);
+            if let Ok(id) = Id::new(&domain, &name)
+                && directory.join(DEFINITION).is_file()
+            {
+                found.push((id, directory));
+            }
+        }
+    }
+    found
+}
+
+/// The projects that the user's own experiments are about.
+fn user_projects() -> Vec<PathBuf> {
+    directories::user_experiments()
+        .map(|root| definitions(&root))
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(_, directory)| load(&directory).ok()?.project)
+        .map(PathBuf::from)
+        .collect()
+}
+
 /// When anything was last written about an experiment.
-pub fn last_activity(directory: &Path) -> SystemTime {
+fn last_activity(directory: &Path) -> SystemTime {
     ["journal.jsonl", DEFINITION]
         .iter()
         .filter_map(|name| directory.join(name).metadata().ok()?.modified().ok())

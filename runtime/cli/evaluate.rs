@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::Context;
 use super::arguments::EvaluatorArgs;
-use crate::driver::{self, Instrument};
 use crate::evaluator::Value;
 use crate::failure::{Exit, Failure};
-use crate::host;
+use crate::instrument::{self, Instrument};
+use crate::measure::Measurement;
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -49,17 +49,24 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     )?;
     let descriptor = instrument.evaluator.descriptor();
     if let Some(name) = &experiment.objective.metric {
-        driver::check_metric(descriptor, name)?;
+        instrument::check_metric(descriptor, name)?;
     }
-    let report = driver::measure_directory(
-        &host,
-        &instrument,
-        &experiment,
-        &directory,
-        context.ui.observer(),
-    )?;
+    let environment = experiment.environment.variables();
+    let report = instrument
+        .measure(
+            &host,
+            &experiment,
+            &directory,
+            &environment,
+            context.ui.observer(),
+        )
+        .map_err(|failed| Failure::evaluation(&failed))?;
 
-    let mut values = host::values(&report);
+    let mut values: Vec<(String, f64)> = report
+        .measurements
+        .iter()
+        .map(|measurement| (measurement.metric.clone(), Measurement::value(measurement)))
+        .collect();
     let primary = experiment
         .objective
         .metric

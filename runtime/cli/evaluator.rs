@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::Context;
 use crate::catalog::{self, Component};
-use crate::driver::load_evaluator;
 use crate::evaluator::Descriptor;
 use crate::failure::Failure;
 use crate::host::{Evaluator, Host, Limits};
+use crate::instrument::load_evaluator;
 
 /// Look at evaluators
 #[derive(Debug, clap::Subcommand)]

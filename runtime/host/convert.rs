@@ -2,9 +2,9 @@
 
 use super::bindings::autoresearch::evaluator::types as wit;
 use super::bindings::exports::autoresearch::evaluator::evaluator as exported;
-use super::{Diagnostic, EvaluateError, Evaluation, Report, Severity};
+use super::{EvaluateError, Evaluation, Report};
 use crate::evaluator::{Descriptor, Parameter, Role, Value, ValueType, is_name};
-use crate::measure::{Direction, Measurement, Metric};
+use crate::measure::{Diagnostic, Direction, Measurement, Metric, Severity};
 use crate::text;
 
 /// The most metrics, parameters or roles that an evaluator may declare, and metrics it may report.

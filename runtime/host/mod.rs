@@ -27,7 +27,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::evaluator::{Descriptor, Settings};
-use crate::measure::Measurement;
+use crate::measure::{Diagnostic, Measurement};
 use crate::process::{Launcher, Output, RunError};
 use crate::text;
 use bindings::{Plugin, PluginPre};
@@ -82,21 +82,6 @@ impl Report {
     pub fn measurement(&self, metric: &str) -> Option<&Measurement> {
         self.measurements.iter().find(|m| m.metric == metric)
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Info,
-    Warning,
-    Error,
-}
-
-/// A remark of an evaluator about what it measured.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Diagnostic {
-    pub severity: Severity,
-    pub message: String,
 }
 
 /// What happens during an evaluation, for whoever waits.
@@ -480,13 +465,4 @@ impl Evaluator {
     pub fn imports(&self) -> &[String] {
         &self.imports
     }
-}
-
-/// A report's values by name, the primary first: in the order the evaluator reported them.
-pub fn values(report: &Report) -> Vec<(String, f64)> {
-    report
-        .measurements
-        .iter()
-        .map(|measurement| (measurement.metric.clone(), measurement.value()))
-        .collect()
 }

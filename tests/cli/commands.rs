@@ -501,3 +501,15 @@ fn start(place: &Place, command: &str) -> Child {
     }
     host.spawn().unwrap()
 }
+
+#[test]
+fn a_helper_that_ends_by_itself_is_nothing_to_warn_of() {
+    let place = Place::bare("project");
+    let command = "(sleep 0.01 &) ; (sleep 0.02 &) ; sleep 0.2; echo a: 1";
+    let outcome = place.run(&["evaluate", "--eval", command]);
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (0, ""),
+        "{outcome:#?}"
+    );
+}

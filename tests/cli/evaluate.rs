@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::experiments::{assert_same, each, everything};
-use crate::support::Place;
+use crate::support::{PROGRAM, Place};
 
 /// What `evaluate` prints, by name, in order.
 #[track_caller]
@@ -179,4 +179,26 @@ fn what_cannot_be_measured_is_told() {
             .fails(*code, words);
     });
     assert_same(&everything(&place), &before);
+}
+
+#[test]
+fn a_result_that_nobody_takes_is_a_failure() {
+    let place = Place::bare("project");
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let mut evaluate = place.command(PROGRAM);
+    evaluate
+        .args(["evaluate", "--eval", "echo a: 1"])
+        .stdout(full());
+    let output = evaluate.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("error: the result cannot be written"),
+        "{said}"
+    );
 }

@@ -262,7 +262,7 @@ impl Gate {
 }
 
 #[track_caller]
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let give_up = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < give_up, "waited in vain until {what}");

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::experiments::{DIRECTORY, Files, ID, assert_same, each, events, everything, resolve};
+use crate::experiments::{
+    DIRECTORY, Files, Gate, ID, assert_same, each, events, everything, resolve,
+};
 use crate::support::{PROGRAM, Place, outcome};
 
 fn project() -> Place {
@@ -449,6 +451,9 @@ fn an_experiment_may_be_kept_at_home() {
     place.write("t", "short");
     place.run(&["run"]).succeeds();
     assert!(place.run(&["list"]).succeeds().contains(ID));
+    std::fs::create_dir(place.project().join("below")).unwrap();
+    let below = ["list", "--path", "below"];
+    assert!(place.run(&below).succeeds().contains(ID));
     assert_eq!(untracked(&place), " M t");
     assert_eq!(
         crate::experiments::events(&place, directory.to_str().unwrap()),
@@ -668,4 +673,21 @@ fn surroundings_that_do_not_allow_it_are_told() {
     init(&origin, &size).fails(1, ".autoresearch");
     assert_eq!(origin.read(".autoresearch"), "a file");
     assert_eq!(origin.git(&["worktree", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn of_two_that_make_the_same_experiment_one_wins() {
+    let place = project();
+    let gate = Gate::new(&place, "true");
+    gate.close();
+    let build = format!("build={}", gate.command());
+    let arguments = ["init", "-t", "t", "-e", "benchmark_size", "-c", &build];
+    let first = crate::experiments::start(&place, &arguments);
+    gate.wait();
+    place.run(&arguments).fails(7, "another run");
+    gate.open();
+    crate::experiments::finish(first).succeeds();
+    place.run(&arguments).fails(3, "exists already");
+    place.write("t", "short");
+    place.run(&["run"]).succeeds();
 }

@@ -1120,3 +1120,94 @@ fn any_path_will_do() {
         }
     }
 }
+
+#[test]
+fn what_a_candidate_leaves_does_not_reach_the_next() {
+    // Prints what an earlier candidate planted, or else what the target says; the target plants.
+    let measure = "sh ./t; if [ -e planted ]; then cat planted; fi";
+    let place = Place::new(&[("t", "echo n: 5\n"), (".gitignore", "kept\n")]);
+    let eval = ["--eval", measure, "--metric", "n", "--direction", "lower"];
+    let fixed = ["init", "-t", "t", "--deterministic"];
+    place.run(&[&fixed, &eval[..]].concat()).succeeds();
+    place.write("t", "echo n: 9 > planted; echo warm > kept; echo n: 6\n");
+    assert_eq!(verdict(&place), "discard");
+    place.write("t", "echo n: 7\n");
+    assert_eq!(verdict(&place), "discard");
+    let value = |n: usize| {
+        let records = journal(&place, ".autoresearch/custom/t-command");
+        let judged: Vec<&Value> = records.iter().filter(|r| r["event"] == "verdict").collect();
+        judged[n]["value"].as_f64().unwrap()
+    };
+    assert_eq!((value(0), value(1)), (9.0, 7.0));
+    // What git ignores stays, so that builds are warm.
+    place.write("t", "[ -e kept ] && echo n: 1\n");
+    assert_eq!(verdict(&place), "keep");
+}
+
+#[test]
+fn files_that_were_committed_since_are_told() {
+    let place = sized(&[]);
+    let warned = |place: &Place| {
+        place.write("t", "z".repeat(200));
+        let outcome = place.run(&["run"]);
+        assert_eq!(outcome.code, 0, "{outcome:#?}");
+        outcome
+            .stderr
+            .contains("1 file was committed since the best version")
+    };
+    assert!(!warned(&place));
+    place.write("other", "newer\n");
+    assert!(!warned(&place));
+    place.git(&["commit", "--quiet", "--message=newer", "other"]);
+    assert!(warned(&place));
+}
+
+#[test]
+fn options_for_a_new_experiment_do_not_change_an_old_one() {
+    let place = sized(&[]);
+    place.write("t", "short");
+    let before = everything(&place);
+    for option in [
+        ["--name", "other"],
+        ["--domain", "other"],
+        ["--scope", "user"],
+        ["--metric", "files"],
+    ] {
+        place
+            .run(&[&["run"][..], &option].concat())
+            .fails(2, &format!("`{}` cannot change the experiment", option[0]));
+    }
+    assert_same(&everything(&place), &before);
+}
+
+#[test]
+fn nothing_is_measured_while_a_killed_run_is_still_being_ended() {
+    let place = Place::new(&[("t", "1\n")]);
+    let directory = place.outside("");
+    let script = place.outside("script");
+    let text = format!(
+        r#"cd '{}'
+           if [ -e slow ]; then
+               trap '' TERM
+               while :; do date +%s%N > beat; touch beating; sleep 0.02; done
+           fi
+           a=$(cat beat 2>/dev/null); sleep 0.2; b=$(cat beat 2>/dev/null)
+           [ "$a" = "$b" ] || exit 1
+           echo n: 1"#,
+        directory.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    let eval = format!("sh '{}'", script.display());
+    let metric = ["--metric", "n", "--direction", "lower", "--deterministic"];
+    place
+        .run(&[&["init", "-t", "t", "--eval", &eval][..], &metric].concat())
+        .succeeds();
+    std::fs::write(place.outside("slow"), "").unwrap();
+    place.write("t", "2\n");
+    let mut killed = start(&place, &["run"]);
+    crate::experiments::wait_until("the command runs", || place.outside("beating").exists());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    std::fs::remove_file(place.outside("slow")).unwrap();
+    assert_eq!(verdict(&place), "discard");
+}

@@ -1,0 +1,177 @@
+//! An evaluator made ready for an objective: loaded, its settings checked, its metric chosen.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::catalog::{self, Component};
+use crate::decision::Policy;
+use crate::evaluator::{Descriptor, Given, Settings, is_name};
+use crate::experiment::{Experiment, Objective};
+use crate::failure::Failure;
+use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
+use crate::journal::EvaluatorIdentity;
+
+/// An evaluator with the settings to call it with.
+pub struct Instrument {
+    pub component: Component,
+    pub evaluator: Evaluator,
+    pub settings: Settings,
+}
+
+impl Instrument {
+    /// Loads an objective's evaluator and checks the owner's settings against it. `parameters` are
+    /// used instead of the objective's own; `base` is what a path to the evaluator is relative to.
+    pub fn load(
+        host: &Host,
+        objective: &Objective,
+        parameters: &BTreeMap<String, Given>,
+        limits: &Limits,
+        base: &Path,
+    ) -> Result<Self, Failure> {
+        let (component, evaluator) = load_evaluator(host, &objective.evaluator, base, limits)?;
+        let settings = evaluator
+            .descriptor()
+            .settings(parameters, &objective.commands)?;
+        Ok(Self {
+            component,
+            evaluator,
+            settings,
+        })
+    }
+
+    /// Measures a directory once. `environment` is the commands' whole environment.
+    pub fn measure(
+        &self,
+        host: &Host,
+        experiment: &Experiment,
+        directory: &Path,
+        environment: &[(OsString, OsString)],
+        observer: Observer,
+    ) -> Result<Report, Failed> {
+        let evaluation = Evaluation {
+            directory,
+            targets: &experiment.target,
+            settings: &self.settings,
+            round: 0,
+            environment,
+            limits: &experiment.limits,
+            time_limit: experiment.time_limit(),
+        };
+        host.evaluate(&self.evaluator, &evaluation, observer)
+    }
+
+    /// A digest of everything that decides what a value means.
+    pub fn meaning(&self, experiment: &Experiment, policy: &Policy) -> String {
+        let settings = &self.settings;
+        let commands: BTreeMap<&String, Vec<String>> = settings
+            .commands
+            .iter()
+            .map(|(role, line)| (role, line.argv()))
+            .collect();
+        let parts = serde_json::json!([
+            self.component.digest,
+            policy.metric,
+            policy.direction,
+            settings.parameters,
+            commands,
+            experiment.target,
+            experiment.environment,
+            experiment.workspace,
+        ]);
+        catalog::digest(parts.to_string().as_bytes())
+    }
+
+    /// Which evaluator it is, for the record.
+    pub fn identity(&self) -> EvaluatorIdentity {
+        let descriptor = self.evaluator.descriptor();
+        EvaluatorIdentity {
+            reference: self.component.reference.clone(),
+            name: descriptor.name.clone(),
+            version: descriptor.version.clone(),
+            sha256: self.component.digest.clone(),
+        }
+    }
+}
+
+/// Finds and loads an evaluator.
+pub fn load_evaluator(
+    host: &Host,
+    reference: &str,
+    base: &Path,
+    limits: &Limits,
+) -> Result<(Component, Evaluator), Failure> {
+    let component = catalog::find(reference, base)?;
+    let evaluator = host
+        .load(&component.bytes, &component.digest, limits)
+        .map_err(|error| Failure::load(reference, &error))?;
+    Ok((component, evaluator))
+}
+
+/// Checks that an evaluator can report a metric.
+pub fn check_metric(descriptor: &Descriptor, name: &str) -> Result<(), Failure> {
+    if descriptor.metric(name).is_some() {
+        return Ok(());
+    }
+    if !descriptor.open_metrics {
+        let known: Vec<&str> = descriptor.metrics.iter().map(|m| m.name.as_str()).collect();
+        return Err(Failure::input(format!(
+            "the evaluator `{}` has no metric `{name}`",
+            descriptor.name
+        ))
+        .hint(format!("its metrics are: {}", known.join(", "))));
+    }
+    if !is_name(name) {
+        return Err(Failure::input(format!("`{name}` is no name for a metric"))
+            .hint("a metric's name is lower-case letters, digits and `_`, a letter first"));
+    }
+    Ok(())
+}
+
+/// The rule for an objective's metric.
+pub fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, Failure> {
+    let name = match &objective.metric {
+        Some(name) => name,
+        None => {
+            &descriptor
+                .metrics
+                .first()
+                .ok_or_else(|| {
+                    Failure::input(format!(
+                        "the evaluator `{}` leaves it to you which metric to read",
+                        descriptor.name
+                    ))
+                    .hint("name it: `--metric NAME --direction lower`")
+                })?
+                .name
+        }
+    };
+    check_metric(descriptor, name)?;
+    let declared = descriptor.metric(name);
+    let direction = objective
+        .direction
+        .or(declared.map(|metric| metric.direction))
+        .ok_or_else(|| {
+            Failure::input(format!(
+                "nobody says whether `{name}` should become lower or higher"
+            ))
+            .hint("give `--direction lower` or `--direction higher`")
+        })?;
+    let deterministic = match (declared, objective.deterministic) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::input(format!(
+                "the evaluator itself says whether `{name}` is deterministic"
+            ))
+            .hint("leave `deterministic` away"));
+        }
+        (Some(metric), None) => metric.deterministic,
+        (None, given) => given.unwrap_or(false),
+    };
+    Ok(Policy::new(
+        name,
+        declared.map_or("", |metric| &metric.unit),
+        direction,
+        deterministic,
+        objective.min_improvement,
+    ))
+}
