@@ -51,10 +51,12 @@
 //!    (`clippy.toml`), `tests/layers.rs` the rest.
 //! 3. Plugins never depend on the runtime: the WIT is all they share. An evaluator never decides.
 //! 4. Nobody's work is lost. The user's HEAD, index and files other than the target are never
-//!    touched, and the target only where it still is the candidate that was judged. Every candidate
-//!    stays reachable as `refs/autoresearch/{domain}/{name}/{n}`.
+//!    touched (but for what commands write into paths that the user shares), and the target only
+//!    where it still is the candidate that was judged. Every candidate stays reachable as
+//!    `refs/autoresearch/{domain}/{name}/{n}`.
 //! 5. What judges is out of the candidate's reach: the experiment and the evaluator are read from
-//!    the user's checkout, every other file of a worktree comes from the incumbent.
+//!    the user's checkout, every other file of a worktree comes from the incumbent, or is one that
+//!    git ignores: build caches stay, and a candidate could leave something in them.
 //! 6. Nothing from a guest or a command is believed unchecked: numbers are finite, names declared,
 //!    sizes bounded, and control characters removed before a terminal or a log sees them.
 //! 7. Deny by default: a component gets its candidate's directory read-only, clocks and randomness,

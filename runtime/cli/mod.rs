@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand, [`ui`] alone writes to the terminal.
+//! The command line: one file a subcommand, `ui` alone writes to the terminal.
 
 mod arguments;
 mod evaluate;
