@@ -180,7 +180,7 @@ pub fn create(
     project: &Project,
     plan: Plan,
     notify: &Notify,
-) -> anyhow::Result<Found> {
+) -> Result<Found, Failure> {
     let constraints = plan.constraints.clone();
     let found = plan.check(host, project)?;
     let lab = Lab::open(
@@ -193,7 +193,7 @@ pub fn create(
     )?;
     let held = lab.workspace().hold()?;
     if found.directory.join(DEFINITION).exists() {
-        return Err(exists(&found.id, &found.directory).into());
+        return Err(exists(&found.id, &found.directory));
     }
     notify(Notice::Needs(&found.experiment.workspace));
     let undo = Undo::new(&found.directory);
@@ -202,7 +202,7 @@ pub fn create(
         .and_then(|baseline| {
             notify(Notice::Baseline(&baseline));
             write(project, &found, &lab, constraints.as_deref())?;
-            let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
+            let mut journal = Journal::open(&found.directory)?;
             lab.start(&mut journal, baseline)
         });
     if let Err(error) = written {
@@ -272,7 +272,7 @@ fn write(
     found: &Found,
     lab: &Lab<'_>,
     constraints: Option<&str>,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let directory = &found.directory;
     let cannot = |path: &Path, error: std::io::Error| {
         Failure::new(
@@ -285,7 +285,11 @@ fn write(
     let write = |path: &Path, text: &str| {
         files::replace(path, text.as_bytes()).map_err(|error| cannot(path, error))
     };
-    write(&directory.join(DEFINITION), &found.experiment.to_text()?)?;
+    let definition = found.experiment.to_text().map_err(|error| {
+        Failure::input(format!("the experiment cannot be written as TOML: {error}"))
+            .hint("give its settings plainer values")
+    })?;
+    write(&directory.join(DEFINITION), &definition)?;
     let program = directory.join("program.md");
     if !program.exists() {
         write(&program, &program_text(found, lab, constraints))?;

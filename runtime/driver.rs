@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
 use crate::decision::{Policy, Ruling, Verdict};
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
@@ -131,7 +129,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Measures a commit in a worktree.
-    pub fn measure_baseline(&self, commit: &str) -> anyhow::Result<Baseline> {
+    pub fn measure_baseline(&self, commit: &str) -> Result<Baseline, Failure> {
         (self.notify)(Notice::MeasuringBaseline);
         let started = Instant::now();
         let tree = self.tree(Slot::First, commit)?;
@@ -157,15 +155,12 @@ impl<'a> Lab<'a> {
     }
 
     /// Records a baseline and makes the branch, which must not exist yet.
-    pub fn start(&self, journal: &mut Journal, baseline: Baseline) -> anyhow::Result<()> {
+    pub fn start(&self, journal: &mut Journal, baseline: Baseline) -> Result<(), Failure> {
         let commit = baseline.commit.clone();
-        journal
-            .append(Recorded::Baseline(baseline))
-            .map_err(Failure::from)?;
+        journal.append(Recorded::Baseline(baseline))?;
         self.project
             .repository
-            .update_refs(&[(self.found.id.branch(), &commit, Some(""))])
-            .map_err(Failure::from)?;
+            .update_refs(&[(self.found.id.branch(), &commit, Some(""))])?;
         Ok(())
     }
 
@@ -176,7 +171,7 @@ impl<'a> Lab<'a> {
         &self,
         journal: &mut Journal,
         description: &str,
-    ) -> anyhow::Result<Option<Judged>> {
+    ) -> Result<Option<Judged>, Failure> {
         if self
             .project
             .repository
@@ -186,8 +181,7 @@ impl<'a> Lab<'a> {
                 "the experiment's own branch `autoresearch/{}` is checked out",
                 self.found.id
             ))
-            .hint("switch to another branch: keeps are added to that one behind your back")
-            .into());
+            .hint("switch to another branch: keeps are added to that one behind your back"));
         }
         let _held = self.workspace.hold()?;
         self.recover(journal)?;
@@ -219,9 +213,7 @@ impl<'a> Lab<'a> {
                     (self.notify)(Notice::Baseline(&baseline));
                     session.baseline(baseline.value);
                     if incumbent.is_some() {
-                        journal
-                            .append(Recorded::Baseline(baseline))
-                            .map_err(Failure::from)?;
+                        journal.append(Recorded::Baseline(baseline))?;
                     } else {
                         self.start(journal, baseline)?;
                     }
@@ -238,9 +230,9 @@ impl<'a> Lab<'a> {
                     }
                 }
                 Step::Measure(side) => {
-                    let turn = turn.as_mut().context("a side is measured before a try")?;
+                    let turn = turn.as_mut().ok_or_else(out_of_step)?;
                     if let Err(error) = self.measure_side(turn, side, &mut session) {
-                        let reason = format!("not judged: {error:#}");
+                        let reason = format!("not judged: {error}");
                         self.give_up(journal, &turn.candidate, &reason)?;
                         return Err(error);
                     }
@@ -250,13 +242,11 @@ impl<'a> Lab<'a> {
                     value,
                     incumbent,
                 } => {
-                    let turn = turn.take().context("a ruling comes before a try")?;
+                    let turn = turn.take().ok_or_else(out_of_step)?;
                     let judged = turn.judged(ruling, value, incumbent);
-                    journal
-                        .append(Recorded::Verdict(Box::new(judged.clone())))
-                        .map_err(Failure::from)?;
+                    journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
                     (self.notify)(Notice::Judged(&judged));
-                    self.settle(journal, &turn.candidate, judged.verdict, || {
+                    self.settle(journal, &turn.candidate, &judged, || {
                         Ok((turn.incumbent_contents.clone(), turn.contents.clone()))
                     })?;
                     session.recorded();
@@ -269,22 +259,16 @@ impl<'a> Lab<'a> {
 
     /// The commit that the experiment starts from: the user's HEAD. A branch that is there already
     /// is that of a journal which was lost.
-    fn start_commit(&self) -> anyhow::Result<CommitId> {
+    fn start_commit(&self) -> Result<CommitId, Failure> {
         let branch = self.found.id.branch();
-        if self
-            .project
-            .repository
-            .resolve(&branch)
-            .map_err(Failure::from)?
-            .is_some()
-        {
-            return Err(branch_exists(&self.found.id).into());
+        if self.project.repository.resolve(&branch)?.is_some() {
+            return Err(branch_exists(&self.found.id));
         }
         Ok(self.project.repository.head.clone())
     }
 
     /// Tells of files that the user has committed since: they are not in what is measured.
-    fn warn_of_newer_files(&self, history: &History) -> anyhow::Result<()> {
+    fn warn_of_newer_files(&self, history: &History) -> Result<(), Failure> {
         let repository = &self.project.repository;
         let (Some(baseline), Some(incumbent)) = (&history.baseline, &history.incumbent) else {
             return Ok(());
@@ -295,8 +279,7 @@ impl<'a> Lab<'a> {
         let targets = self.workspace.paths(self.targets());
         let experiments = self.project.prefix().join(DIRECTORY);
         let newer: Vec<PathBuf> = repository
-            .changed(&incumbent.commit, &repository.head)
-            .map_err(Failure::from)?
+            .changed(&incumbent.commit, &repository.head)?
             .into_iter()
             .filter(|path| !targets.contains(path) && !path.starts_with(&experiments))
             .collect();
@@ -307,17 +290,17 @@ impl<'a> Lab<'a> {
     }
 
     /// Finishes what an earlier run that was killed left open.
-    fn recover(&self, journal: &mut Journal) -> anyhow::Result<()> {
+    fn recover(&self, journal: &mut Journal) -> Result<(), Failure> {
         if let Some(candidate) = journal.history().interrupted.clone() {
             (self.notify)(Notice::Interrupted(&candidate));
             self.give_up(journal, &candidate, "interrupted: not judged")?;
         }
         if let Some((candidate, judged)) = journal.history().unsettled.clone() {
             (self.notify)(Notice::Unsettled(&judged));
-            self.settle(journal, &candidate, judged.verdict, || {
+            self.settle(journal, &candidate, &judged, || {
                 let tree = self.tree(Slot::First, &candidate.parent)?;
                 let incumbent = Contents::read(&tree.directory, self.targets())?;
-                tree.reset(&candidate.commit).map_err(Failure::from)?;
+                tree.reset(&candidate.commit)?;
                 Ok((incumbent, Contents::read(&tree.directory, self.targets())?))
             })?;
         }
@@ -325,11 +308,12 @@ impl<'a> Lab<'a> {
     }
 
     /// Ends a try that nobody judged. The checkout keeps the candidate, to be taken up again.
-    fn give_up(&self, journal: &mut Journal, candidate: &Try, reason: &str) -> anyhow::Result<()> {
+    fn give_up(&self, journal: &mut Journal, candidate: &Try, reason: &str) -> Result<(), Failure> {
         let judged = Judged {
             n: candidate.n,
             verdict: Verdict::Crash,
             reason: text::clean_line(reason, 500),
+            unjudged: true,
             value: None,
             incumbent_value: incumbent_of(journal.history())?.value,
             measurements: vec![],
@@ -338,14 +322,8 @@ impl<'a> Lab<'a> {
             seconds: 0.0,
             sandbox: SANDBOX.to_owned(),
         };
-        journal
-            .append(Recorded::Verdict(Box::new(judged)))
-            .map_err(Failure::from)?;
-        self.publish(candidate, Verdict::Crash)?;
-        journal
-            .append_unsynced(Recorded::Settled { n: candidate.n })
-            .map_err(Failure::from)?;
-        Ok(())
+        journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
+        self.settle(journal, candidate, &judged, || Err(out_of_step()))
     }
 
     /// Puts a recorded verdict into effect. `contents` are the incumbent's and the candidate's.
@@ -353,25 +331,23 @@ impl<'a> Lab<'a> {
         &self,
         journal: &mut Journal,
         candidate: &Try,
-        verdict: Verdict,
-        contents: impl FnOnce() -> anyhow::Result<(Contents, Contents)>,
-    ) -> anyhow::Result<()> {
-        self.publish(candidate, verdict)?;
-        if verdict != Verdict::Keep {
+        judged: &Judged,
+        contents: impl FnOnce() -> Result<(Contents, Contents), Failure>,
+    ) -> Result<(), Failure> {
+        self.publish(candidate, judged.verdict)?;
+        if judged.verdict != Verdict::Keep && !judged.unjudged {
             let (incumbent, contents) = contents()?;
             let left = incumbent.restore(&self.project.directory, &contents)?;
             if !left.is_empty() {
                 (self.notify)(Notice::LeftAlone(&left));
             }
         }
-        journal
-            .append_unsynced(Recorded::Settled { n: candidate.n })
-            .map_err(Failure::from)?;
+        journal.append_unsynced(Recorded::Settled { n: candidate.n })?;
         Ok(())
     }
 
     /// Makes the candidate reachable and, for a keep, moves the branch to it.
-    fn publish(&self, candidate: &Try, verdict: Verdict) -> anyhow::Result<()> {
+    fn publish(&self, candidate: &Try, verdict: Verdict) -> Result<(), Failure> {
         let repository = &self.project.repository;
         let branch = self.found.id.branch();
         let mut updates = vec![(
@@ -390,18 +366,18 @@ impl<'a> Lab<'a> {
             return Ok(());
         };
         if verdict == Verdict::Keep {
-            let now = repository.resolve(&branch).map_err(Failure::from)?;
+            let now = repository.resolve(&branch)?;
             if now.as_deref() == Some(&candidate.commit) {
                 // An earlier run came this far.
                 updates.pop();
-                repository.update_refs(&updates).map_err(Failure::from)?;
+                repository.update_refs(&updates)?;
                 return Ok(());
             }
             if now.is_none() {
                 // A run was killed between its baseline and the branch, or somebody deleted it.
                 updates.pop();
                 updates.push((branch, &candidate.commit, Some("")));
-                repository.update_refs(&updates).map_err(Failure::from)?;
+                repository.update_refs(&updates)?;
                 return Ok(());
             }
             if now.as_deref() != Some(&candidate.parent) {
@@ -413,10 +389,10 @@ impl<'a> Lab<'a> {
                     "put it back with `git branch -f autoresearch/{} {}` and run again: the verdict is recorded",
                     self.found.id, candidate.parent
                 ))
-                .into());
+);
             }
         }
-        Err(Failure::from(error).into())
+        Err(error.into())
     }
 
     /// Takes the checkout's target as a candidate on top of the incumbent.
@@ -425,7 +401,7 @@ impl<'a> Lab<'a> {
         journal: &mut Journal,
         incumbent: &Incumbent,
         description: &str,
-    ) -> anyhow::Result<Option<Turn>> {
+    ) -> Result<Option<Turn>, Failure> {
         let contents = Contents::read(&self.project.directory, self.targets())?;
         let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
         let incumbent_contents =
@@ -445,8 +421,7 @@ impl<'a> Lab<'a> {
             0 => self
                 .project
                 .repository
-                .highest_number(&self.found.id.candidates())
-                .map_err(Failure::from)?,
+                .highest_number(&self.found.id.candidates())?,
             tries => tries,
         };
         let description = match text::clean_line(description, DESCRIPTION_LIMIT) {
@@ -457,10 +432,7 @@ impl<'a> Lab<'a> {
             "{description}\n\nAutoresearch-Experiment: {}\nAutoresearch-Try: {n}\n",
             self.found.id
         );
-        let Some(commit) = tree
-            .commit(&self.workspace.paths(self.targets()), &message)
-            .map_err(Failure::from)?
-        else {
+        let Some(commit) = tree.commit(&self.workspace.paths(self.targets()), &message)? else {
             // Git's own filters make the two the same.
             return Ok(None);
         };
@@ -470,9 +442,7 @@ impl<'a> Lab<'a> {
             parent: incumbent.commit.clone(),
             description,
         };
-        journal
-            .append(Recorded::Try(candidate.clone()))
-            .map_err(Failure::from)?;
+        journal.append(Recorded::Try(candidate.clone()))?;
         Ok(Some(Turn {
             candidate,
             contents,
@@ -490,13 +460,13 @@ impl<'a> Lab<'a> {
         turn: &mut Turn,
         side: Side,
         session: &mut Session,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Failure> {
         (self.notify)(Notice::Measuring(side));
         let (tree, name) = match side {
             Side::Candidate => (Some(&turn.candidate_tree), "candidate"),
             Side::Incumbent => (turn.incumbent_tree.as_ref(), "incumbent"),
         };
-        let tree = tree.context("the incumbent is measured without a worktree")?;
+        let tree = tree.ok_or_else(out_of_step)?;
         let log = RunLog::open(&self.found.directory, turn.candidate.n, name);
         match (self.measure(tree, log), side) {
             (Ok((report, value)), side) => {
@@ -518,8 +488,7 @@ impl<'a> Lab<'a> {
                 return Err(Failure {
                     message: format!("{who} cannot be measured: {}", failure.message),
                     ..failure
-                }
-                .into());
+                });
             }
         }
         Ok(())
@@ -559,7 +528,7 @@ impl<'a> Lab<'a> {
 
     /// The candidate's worktree and, for a metric with noise, the incumbent's, both at the
     /// incumbent.
-    fn trees(&self, incumbent: &str) -> anyhow::Result<(Tree, Option<Tree>)> {
+    fn trees(&self, incumbent: &str) -> Result<(Tree, Option<Tree>), Failure> {
         if self.policy.deterministic {
             return Ok((self.tree(Slot::First, incumbent)?, None));
         }
@@ -571,13 +540,13 @@ impl<'a> Lab<'a> {
     }
 
     /// A worktree at a commit, with what it shares, set up.
-    fn tree(&self, slot: Slot, commit: &str) -> anyhow::Result<Tree> {
+    fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
         let tree = self.workspace.tree(slot, commit)?;
         self.make_ready(&tree)?;
         Ok(tree)
     }
 
-    fn make_ready(&self, tree: &Tree) -> anyhow::Result<()> {
+    fn make_ready(&self, tree: &Tree) -> Result<(), Failure> {
         let workspace = &self.found.experiment.workspace;
         for path in tree.share(&self.project.directory, &workspace.share)? {
             (self.notify)(Notice::NotShared(&path));
@@ -589,7 +558,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Runs the setup command, unless it has been run in this worktree.
-    fn set_up(&self, tree: &Tree, setup: &CommandLine) -> anyhow::Result<()> {
+    fn set_up(&self, tree: &Tree, setup: &CommandLine) -> Result<(), Failure> {
         let done = setup.to_string();
         if std::fs::read_to_string(&tree.setup_note).is_ok_and(|note| note == done) {
             return Ok(());
@@ -615,10 +584,15 @@ impl<'a> Lab<'a> {
             .map_err(|error| failed(error.to_string()))?;
         if output.exit != ProcessExit::Code(0) {
             let said = text::tail(&[output.stdout.bytes, output.stderr.bytes].concat(), 10);
-            return Err(failed(output.exit.to_string()).detail(said).into());
+            return Err(failed(output.exit.to_string()).detail(said));
         }
-        std::fs::write(&tree.setup_note, done)
-            .with_context(|| format!("cannot write `{}`", tree.setup_note.display()))
+        std::fs::write(&tree.setup_note, done).map_err(|error| {
+            Failure::new(
+                Exit::Failure,
+                format!("cannot write `{}`: {error}", tree.setup_note.display()),
+            )
+            .hint("make it possible and run again")
+        })
     }
 
     fn meaning(&self) -> String {
@@ -667,6 +641,7 @@ impl Turn {
             n: self.candidate.n,
             verdict: ruling.verdict,
             reason: ruling.reason,
+            unjudged: false,
             value,
             incumbent_value,
             measurements: measurements(&self.report),
@@ -678,11 +653,17 @@ impl Turn {
     }
 }
 
-fn incumbent_of(history: &History) -> anyhow::Result<Incumbent> {
-    history
-        .incumbent
-        .clone()
-        .context("the journal has a try and no baseline")
+fn incumbent_of(history: &History) -> Result<Incumbent, Failure> {
+    history.incumbent.clone().ok_or_else(|| {
+        Failure::new(Exit::Failure, "the journal has a try and no baseline")
+            .hint("move the journal away to start the experiment's record anew")
+    })
+}
+
+/// A step of the session that the driver cannot follow: a mistake in this program.
+fn out_of_step() -> Failure {
+    Failure::new(Exit::Failure, "the session and its driver are out of step")
+        .hint("please report this; nothing is lost, run again")
 }
 
 /// A fair coin, from the seed that the standard library draws for each hash map.

@@ -64,7 +64,7 @@ impl Instrument {
     /// A digest of everything that decides what a value means.
     pub fn meaning(&self, experiment: &Experiment, policy: &Policy) -> String {
         let settings = &self.settings;
-        let commands: BTreeMap<&String, Vec<String>> = settings
+        let commands: BTreeMap<&String, &[String]> = settings
             .commands
             .iter()
             .map(|(role, line)| (role, line.argv()))

@@ -97,6 +97,9 @@ pub struct Judged {
     pub n: u64,
     pub verdict: Verdict,
     pub reason: String,
+    /// Nobody judged it: the run was interrupted, or could not measure. The checkout keeps it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unjudged: bool,
     /// None for a crash.
     pub value: Option<f64>,
     pub incumbent_value: f64,
@@ -501,6 +504,7 @@ mod tests {
             n,
             verdict,
             reason: "why".into(),
+            unjudged: false,
             value,
             incumbent_value: 10.0,
             measurements: vec![],

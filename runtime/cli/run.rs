@@ -156,6 +156,23 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
     }
 }
 
+fn open<'a>(
+    context: &'a Context,
+    host: &'a Host,
+    project: &'a Project,
+    found: Found,
+) -> Result<Lab<'a>, Failure> {
+    let state = directories::state()?;
+    Lab::open(
+        host,
+        &context.launcher,
+        project,
+        found,
+        &state,
+        context.notify(),
+    )
+}
+
 fn judge(
     context: &Context,
     host: &Host,
@@ -164,14 +181,7 @@ fn judge(
     arguments: &Args,
     new: bool,
 ) -> anyhow::Result<()> {
-    let lab = Lab::open(
-        host,
-        &context.launcher,
-        project,
-        found,
-        &directories::state()?,
-        context.notify(),
-    )?;
+    let lab = open(context, host, project, found)?;
     let mut journal = Journal::open(lab.directory()).map_err(Failure::from)?;
     let judged = lab.run_single(
         &mut journal,
@@ -267,14 +277,7 @@ fn show(
 }
 
 fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> anyhow::Result<()> {
-    let lab = Lab::open(
-        host,
-        &context.launcher,
-        project,
-        found,
-        &directories::state()?,
-        context.notify(),
-    )?;
+    let lab = open(context, host, project, found)?;
     let history = journal::read(lab.directory()).map_err(Failure::from)?;
     let (experiment, policy, instrument) = (lab.experiment(), lab.policy(), lab.instrument());
     let descriptor = instrument.evaluator.descriptor();

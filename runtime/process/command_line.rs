@@ -77,8 +77,8 @@ impl CommandLine {
     }
 
     /// What is executed.
-    pub fn argv(&self) -> Vec<String> {
-        self.argv.clone()
+    pub fn argv(&self) -> &[String] {
+        &self.argv
     }
 
     /// The program that is executed, `sh` for text with shell syntax.

@@ -268,7 +268,7 @@ fn converse(
     cancel: &Cancel,
 ) -> std::io::Result<Answer> {
     let request = launcher::Request {
-        argv: command.line.argv(),
+        argv: command.line.argv().to_vec(),
         deadline: command.deadline,
         grace: command.grace,
     };
