@@ -432,7 +432,18 @@ impl<'a> Lab<'a> {
             "{description}\n\nAutoresearch-Experiment: {}\nAutoresearch-Try: {n}\n",
             self.found.id
         );
-        let Some(commit) = tree.commit(&self.workspace.paths(self.targets()), &message)? else {
+        let committed = std::thread::scope(|scope| {
+            let ready = scope.spawn(|| {
+                self.make_ready(&tree)?;
+                incumbent_tree
+                    .as_ref()
+                    .map_or(Ok(()), |tree| self.make_ready(tree))
+            });
+            let committed = tree.commit(&self.workspace.paths(self.targets()), &message);
+            ready.join().unwrap_or_else(|_| Err(out_of_step()))?;
+            Ok::<_, Failure>(committed?)
+        })?;
+        let Some(commit) = committed else {
             // Git's own filters make the two the same.
             return Ok(None);
         };
@@ -527,15 +538,13 @@ impl<'a> Lab<'a> {
     }
 
     /// The candidate's worktree and, for a metric with noise, the incumbent's, both at the
-    /// incumbent.
+    /// incumbent and yet to be made ready.
     fn trees(&self, incumbent: &str) -> Result<(Tree, Option<Tree>), Failure> {
         if self.policy.deterministic {
             return Ok((self.tree(Slot::First, incumbent)?, None));
         }
         let slots = self.workspace.roles(incumbent);
         let (first, second) = self.workspace.trees(slots, incumbent)?;
-        self.make_ready(&first)?;
-        self.make_ready(&second)?;
         Ok((first, Some(second)))
     }
 
@@ -546,7 +555,9 @@ impl<'a> Lab<'a> {
         Ok(tree)
     }
 
+    /// Sees to what is not tracked: leftovers go, shared paths and what `setup` makes come.
     fn make_ready(&self, tree: &Tree) -> Result<(), Failure> {
+        tree.clean()?;
         let workspace = &self.found.experiment.workspace;
         for path in tree.share(&self.project.directory, &workspace.share)? {
             (self.notify)(Notice::NotShared(&path));

@@ -375,8 +375,7 @@ impl Worktree {
         is_commit(&head).then_some(head)
     }
 
-    /// Makes every tracked file what it is in `commit` and removes what is neither tracked nor
-    /// ignored. What git ignores stays: builds stay warm.
+    /// Makes every tracked file what it is in `commit`. What is not tracked stays.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
         // A killed git leaves its locks; nobody else works in this worktree.
         for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
@@ -386,7 +385,14 @@ impl Worktree {
             "checkout",
             self.git()
                 .args(["checkout", "--quiet", "--force", "--detach", commit, "--"]),
-        )?;
+        )
+        .map(|_| ())
+    }
+
+    /// Removes what is neither tracked nor ignored. What git ignores stays: builds stay warm.
+    ///
+    /// May run while the target is committed: it only reads the index, and the target is in it.
+    pub fn clean(&self) -> Result<(), GitError> {
         succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
     }
 

@@ -328,6 +328,11 @@ impl Tree {
         self.worktree.commit(paths, message)
     }
 
+    /// Removes what an earlier candidate left besides what git ignores.
+    pub fn clean(&self) -> Result<(), GitError> {
+        self.worktree.clean()
+    }
+
     /// Links shared paths of the project into this worktree, where nothing is in their place.
     ///
     /// Returns those that the project does not have.
