@@ -27,8 +27,9 @@ const OVERRIDES: &[&str] = &[
     "advice.detachedHead=false",
     "submodule.recurse=false",
     "core.safecrlf=false",
-    // The journal names commits: they are on the disk before it is.
-    "core.fsync=loose-object,reference",
+    // The journal names commits: they are on the disk before it is. So are the experiment's refs
+    // (see `update_refs`), but not the HEADs of worktrees.
+    "core.fsync=loose-object",
     "core.fsyncMethod=batch",
     // In milliseconds: after this a ref's lock is taken for a dead process's, see `update_refs`.
     "core.filesRefLockTimeout=1000",
@@ -290,8 +291,13 @@ impl Repository {
                 None => input.push_str(&format!("update {reference} {new}\n")),
             }
         }
-        let update =
-            || run_with_input(self.git().args(["update-ref", "--stdin"]), input.as_bytes());
+        let update = || {
+            run_with_input(
+                self.git()
+                    .args(["-c", "core.fsync=reference", "update-ref", "--stdin"]),
+                input.as_bytes(),
+            )
+        };
         let mut output = update()?;
         if has(&output.stderr, ".lock': File exists") {
             // Git waited for longer than any update takes: the lock is of a git that was killed
