@@ -453,7 +453,8 @@ impl<'a> Lab<'a> {
             parent: incumbent.commit.clone(),
             description,
         };
-        journal.append(Recorded::Try(candidate.clone()))?;
+        // Nothing changes on its account until the verdict, which is synced with it.
+        journal.append_unsynced(Recorded::Try(candidate.clone()))?;
         Ok(Some(Turn {
             candidate,
             contents,

@@ -1,6 +1,6 @@
 //! The record of truth of an experiment, and what is derived from it.
 //!
-//! `journal.jsonl` holds one JSON object a line, only ever appended to, each synced to the disk
+//! `journal.jsonl` holds one JSON object a line, only ever appended to, and synced to the disk
 //! before any state that it describes is changed. Every line has `v` (the format's version, 1),
 //! `time` (UTC, RFC 3339) and `event`:
 //!
@@ -297,7 +297,7 @@ impl Journal {
         self.write(event, true)
     }
 
-    /// Appends an event that only saves work when it survives.
+    /// Appends an event that nothing relies on before the next synced one.
     pub fn append_unsynced(&mut self, event: Event) -> Result<(), JournalError> {
         self.write(event, false)
     }

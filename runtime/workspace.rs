@@ -43,12 +43,12 @@ impl Contents {
             .map(Self)
     }
 
-    /// Writes the target below a project's directory.
+    /// Writes the target below a project's directory in a worktree.
     pub fn write(&self, project: &Path) -> Result<(), Failure> {
         let directory = open(project)?;
         self.0
             .iter()
-            .try_for_each(|file| replace(&directory, file))
+            .try_for_each(|file| replace(&directory, file, Durability::UntilPowerFails))
             .map_err(|error| cannot_write(project, &error))
     }
 
@@ -62,7 +62,8 @@ impl Contents {
             match read_target(&directory, &file.path) {
                 Ok(now) if now == *file => {}
                 Ok(now) if now == *expected => {
-                    replace(&directory, file).map_err(|error| cannot_write(project, &error))?;
+                    replace(&directory, file, Durability::Always)
+                        .map_err(|error| cannot_write(project, &error))?;
                 }
                 _ => left.push(file.path.clone()),
             }
@@ -135,8 +136,16 @@ fn temporary_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// What a file's new text must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// Enough in a worktree, where each run resets it.
+    UntilPowerFails,
+    Always,
+}
+
 /// Replaces a file as a whole: a reader, or a crash, sees the old text or the new.
-fn replace(directory: &Dir, file: &TargetFile) -> std::io::Result<()> {
+fn replace(directory: &Dir, file: &TargetFile, durability: Durability) -> std::io::Result<()> {
     let path = Path::new(&file.path);
     let temporary = temporary_path(path);
     // What git knows of a mode is whether it can be executed; the rest is as the file has it now.
@@ -153,7 +162,9 @@ fn replace(directory: &Dir, file: &TargetFile) -> std::io::Result<()> {
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut out = directory.open_with(&temporary, &options)?;
         out.write_all(&file.bytes)?;
-        out.sync_data()?;
+        if durability == Durability::Always {
+            out.sync_data()?;
+        }
         out.set_permissions(cap_std::fs::Permissions::from_std(
             std::fs::Permissions::from_mode(mode),
         ))?;

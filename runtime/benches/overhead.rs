@@ -136,7 +136,7 @@ fn hosting(place: &Place) {
     }
 }
 
-/// One whole turn of the loop, beside the same turn done by hand.
+/// One whole turn, beside one done by hand: `git add`, `git commit`, `sh -c`, `git reset`.
 fn judging(place: &Place) {
     let target = place.project().join("target.txt");
     let mut n = 0;
@@ -145,40 +145,41 @@ fn judging(place: &Place) {
         std::fs::write(&target, format!("{n}\n")).unwrap();
     };
     // Always worse, so that both undo the change; the metric of the first costs one evaluation.
-    for (name, evaluator) in [
+    let eval = [
+        "--eval",
+        "echo x: 1",
+        "--metric",
+        "x",
+        "--direction",
+        "lower",
+    ];
+    for (id, name, evaluator) in [
         (
-            "a metric without noise",
+            "bench/size",
+            "a metric without noise and without a command",
             vec!["--evaluator", "benchmark_size"],
         ),
         (
-            "a metric with noise, a command that does nothing",
-            vec![
-                "--eval",
-                "echo x: 1",
-                "--metric",
-                "x",
-                "--direction",
-                "lower",
-            ],
+            "bench/once",
+            "a command that does nothing, run once",
+            [&eval[..], &["--deterministic"]].concat(),
+        ),
+        (
+            "bench/twice",
+            "a command that does nothing, run on both sides",
+            eval.to_vec(),
         ),
     ] {
         std::fs::write(&target, "0\n").unwrap();
-        let id = format!("bench/{}", evaluator[1].split(' ').next().unwrap());
-        let mut init = place.autoresearch(&[
-            "init",
-            "--target",
-            "target.txt",
-            "--domain",
-            "bench",
-            "--name",
-        ]);
-        init.arg(id.trim_start_matches("bench/")).args(&evaluator);
-        run(&mut init);
+        let name_of_it = id.trim_start_matches("bench/");
+        let mut init = place.autoresearch(&["init", "--target", "target.txt"]);
+        init.args(["--domain", "bench", "--name", name_of_it]);
+        run(init.args(&evaluator));
         let mut times = [Vec::new(), Vec::new()];
         for _ in 0..PAIRS {
             change();
             let start = Instant::now();
-            run(&mut place.autoresearch(&["run", "--experiment", &id]));
+            run(&mut place.autoresearch(&["run", "--experiment", id]));
             times[0].push(start.elapsed());
 
             change();
@@ -196,7 +197,7 @@ fn judging(place: &Place) {
             times[1].push(start.elapsed());
         }
         let [mut ours, mut by_hand] = times;
-        report(&format!("`run`: {name}; by hand"), &mut ours, &mut by_hand);
+        report(&format!("`run`: {name}"), &mut ours, &mut by_hand);
     }
 }
 
