@@ -67,8 +67,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Checks what was asked for, as far as that goes without the evaluator, and finds out what the
-    /// worktrees need.
+    /// Checks what was asked for, as far as that goes without the evaluator.
     pub fn new(project: &Project, wanted: Wanted) -> Result<Self, Failure> {
         let mut experiment = wanted.experiment;
         let id = id(wanted.domain.as_deref(), wanted.name, &experiment)?;
@@ -79,7 +78,6 @@ impl Plan {
             })?;
             experiment.project = Some(project.to_owned());
         }
-        detect_needs(project, &mut experiment)?;
         Ok(Self {
             id,
             directory,
@@ -89,13 +87,14 @@ impl Plan {
         })
     }
 
-    /// Checks the rest: the evaluator, the target's files and that the name is free. Gives the
-    /// parameters the types that the evaluator says.
+    /// Checks the rest: the evaluator, the target's files and that the name is free. Finds out what
+    /// the worktrees need, and gives the parameters the types that the evaluator says.
     pub fn check(mut self, host: &Host, project: &Project) -> Result<Found, Failure> {
         if self.directory.join(DEFINITION).exists() {
             return Err(self.taken());
         }
         check_targets(project, &self.experiment.target)?;
+        detect_needs(project, &mut self.experiment)?;
         if let Some(branch) = project.repository.conflicting_branch(&self.id.branch())? {
             return Err(if branch == self.id.branch() {
                 branch_exists(&self.id)
@@ -370,10 +369,7 @@ fn id(domain: Option<&str>, name: Option<String>, experiment: &Experiment) -> Re
 /// Checks that every target is a regular file, here and in HEAD.
 fn check_targets(project: &Project, targets: &[String]) -> Result<(), Failure> {
     Contents::read(&project.directory, targets)?;
-    let paths: Vec<PathBuf> = targets
-        .iter()
-        .map(|path| project.prefix().join(path))
-        .collect();
+    let paths = project.paths(targets);
     let repository = &project.repository;
     let tracked = repository.tracked(&repository.head, &paths)?;
     for (target, path) in targets.iter().zip(&paths) {
@@ -432,10 +428,7 @@ pub struct Uncommitted {
 
 /// Looks for what is uncommitted.
 pub fn uncommitted(project: &Project, targets: &[String]) -> Result<Uncommitted, Failure> {
-    let targets: Vec<PathBuf> = targets
-        .iter()
-        .map(|path| project.prefix().join(path))
-        .collect();
+    let targets = project.paths(targets);
     let experiments = project.prefix().join(DIRECTORY);
     let (target, others): (Vec<_>, Vec<_>) = project
         .repository

@@ -276,7 +276,7 @@ impl<'a> Lab<'a> {
         if repository.head == baseline.commit || repository.head == incumbent.commit {
             return Ok(());
         }
-        let targets = self.workspace.paths(self.targets());
+        let targets = self.project.paths(self.targets());
         let experiments = self.project.prefix().join(DIRECTORY);
         let newer: Vec<PathBuf> = repository
             .changed(&incumbent.commit, &repository.head)?
@@ -349,50 +349,39 @@ impl<'a> Lab<'a> {
     /// Makes the candidate reachable and, for a keep, moves the branch to it.
     fn publish(&self, candidate: &Try, verdict: Verdict) -> Result<(), Failure> {
         let repository = &self.project.repository;
-        let branch = self.found.id.branch();
-        let mut updates = vec![(
+        let reachable = (
             self.found.id.candidate(candidate.n),
             candidate.commit.as_str(),
             None,
-        )];
-        if verdict == Verdict::Keep {
-            updates.push((
-                branch.clone(),
-                &candidate.commit,
-                Some(candidate.parent.as_str()),
-            ));
+        );
+        if verdict != Verdict::Keep {
+            return Ok(repository.update_refs(&[reachable])?);
         }
-        let Err(error) = repository.update_refs(&updates) else {
+        let branch = self.found.id.branch();
+        let commit = candidate.commit.as_str();
+        let moved_from = |old| (branch.clone(), commit, Some(old));
+        let moved = [reachable.clone(), moved_from(candidate.parent.as_str())];
+        let Err(error) = repository.update_refs(&moved) else {
             return Ok(());
         };
-        if verdict == Verdict::Keep {
-            let now = repository.resolve(&branch)?;
-            if now.as_deref() == Some(&candidate.commit) {
-                // An earlier run came this far.
-                updates.pop();
-                repository.update_refs(&updates)?;
-                return Ok(());
-            }
-            if now.is_none() {
-                // A run was killed between its baseline and the branch, or somebody deleted it.
-                updates.pop();
-                updates.push((branch, &candidate.commit, Some("")));
-                repository.update_refs(&updates)?;
-                return Ok(());
-            }
-            if now.as_deref() != Some(&candidate.parent) {
-                return Err(Failure::input(format!(
-                    "the branch `autoresearch/{}` is not where this experiment left it",
-                    self.found.id
-                ))
-                .hint(format!(
-                    "put it back with `git branch -f autoresearch/{} {}` and run again: the verdict is recorded",
-                    self.found.id, candidate.parent
-                ))
-);
-            }
+        match repository.resolve(&branch)? {
+            Some(now) if now == candidate.parent => Err(error.into()),
+            // An earlier run came this far.
+            Some(now) if now == candidate.commit => Ok(repository.update_refs(&[reachable])?),
+            // A run was killed between its baseline and the branch, or somebody deleted it.
+            None => Ok(repository.update_refs(&[reachable, moved_from("")])?),
+            Some(_) => Err(self.branch_moved(&candidate.parent)),
         }
-        Err(error.into())
+    }
+
+    fn branch_moved(&self, expected: &str) -> Failure {
+        let id = &self.found.id;
+        Failure::input(format!(
+            "the branch `autoresearch/{id}` is not where this experiment left it"
+        ))
+        .hint(format!(
+            "put it back with `git branch -f autoresearch/{id} {expected}` and run again: the verdict is recorded"
+        ))
     }
 
     /// Takes the checkout's target as a candidate on top of the incumbent.
@@ -439,7 +428,7 @@ impl<'a> Lab<'a> {
                     .as_ref()
                     .map_or(Ok(()), |tree| self.make_ready(tree))
             });
-            let committed = tree.commit(&self.workspace.paths(self.targets()), &message);
+            let committed = tree.commit(&self.project.paths(self.targets()), &message);
             ready.join().unwrap_or_else(|_| Err(out_of_step()))?;
             Ok::<_, Failure>(committed?)
         })?;

@@ -41,6 +41,11 @@ const NOBODY: &str = "autoresearch";
 /// A commit's full object name.
 pub type CommitId = String;
 
+/// A commit's name as people read it: its first seven digits.
+pub fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
+}
+
 /// The user's repository, as it was when it was looked at.
 #[derive(Debug, Clone)]
 pub struct Repository {

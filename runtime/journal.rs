@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::Verdict;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::git::CommitId;
+use crate::git::{self, CommitId};
 use crate::lock::{Lock, LockError};
 use crate::measure::{Diagnostic, Measurement};
 use crate::text;
@@ -263,10 +263,7 @@ impl Journal {
             .map_err(io)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
-        let whole = bytes
-            .iter()
-            .rposition(|&b| b == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = whole_lines(&bytes);
         if whole < bytes.len() {
             // A line that was never whole was never synced: nothing was changed on its account.
             file.set_len(whole as u64).map_err(io)?;
@@ -350,15 +347,20 @@ pub fn read(directory: &Path) -> Result<History, JournalError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(cause) => return Err(JournalError::Io { path, cause }),
     };
-    let whole = bytes
-        .iter()
-        .rposition(|&b| b == b'\n')
-        .map_or(0, |at| at + 1);
+    let whole = whole_lines(&bytes);
     let mut history = History::default();
     for record in parse(&path, bytes.get(..whole).unwrap_or_default())? {
         history.add(record.event);
     }
     Ok(history)
+}
+
+/// The length of what is whole lines: the end may be torn.
+fn whole_lines(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |at| at + 1)
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Record>, JournalError> {
@@ -451,7 +453,7 @@ impl Table {
         };
         Some(format!(
             "{}\t{}\t{status}\t{}\t{n}\t{}\t{}\n",
-            commit.get(..7).unwrap_or(commit),
+            git::short(commit),
             value.map_or("N/A".to_owned(), |value| format!("{value:.6}")),
             text::clean_line(description, 500),
             record.time,

@@ -1,5 +1,6 @@
 //! The user's project: where it is, and where its experiments are.
 
+use std::cell::LazyCell;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -54,7 +55,8 @@ impl Project {
             .hint("name an existing one with `--path`")
         })?;
         let repository = Repository::discover(&base)?;
-        let of_the_user = user_projects();
+        // Only read where the nearest directory leaves it open.
+        let of_the_user = LazyCell::new(user_projects);
         let directory = base
             .ancestors()
             .take_while(|ancestor| ancestor.starts_with(&repository.top))
@@ -76,6 +78,11 @@ impl Project {
         self.directory
             .strip_prefix(&self.repository.top)
             .unwrap_or(Path::new(""))
+    }
+
+    /// Paths of the project, relative to its repository's top.
+    pub fn paths(&self, paths: &[String]) -> Vec<PathBuf> {
+        paths.iter().map(|path| self.prefix().join(path)).collect()
     }
 
     /// A path from the command line, relative to the project; `None` where it is outside.

@@ -313,11 +313,6 @@ impl Workspace {
         })
     }
 
-    /// The target's paths relative to the repository's top.
-    pub fn paths(&self, targets: &[String]) -> Vec<PathBuf> {
-        targets.iter().map(|path| self.prefix.join(path)).collect()
-    }
-
     /// Removes the worktrees that exist.
     pub fn remove(&self) {
         for root in [&self.first, &self.second] {

@@ -11,6 +11,7 @@ use crate::directories;
 use crate::driver::Lab;
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
+use crate::git;
 use crate::host::Host;
 use crate::journal::{self, Incumbent, Journal, Judged};
 use crate::project::{Found, Project};
@@ -240,8 +241,7 @@ fn show(
         return;
     }
     ui.verdict(judged.verdict, &judged.reason);
-    let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
-    let best = incumbent.map_or_else(String::new, |incumbent| short(&incumbent.commit));
+    let best = incumbent.map_or("", |incumbent| git::short(&incumbent.commit));
     let targets = lab
         .experiment()
         .target
@@ -361,7 +361,7 @@ fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> a
             &format!(
                 "{} at {}{since}",
                 number(incumbent.value),
-                incumbent.commit.get(..7).unwrap_or_default()
+                git::short(&incumbent.commit)
             ),
         );
     }
