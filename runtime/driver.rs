@@ -573,6 +573,8 @@ impl<'a> Lab<'a> {
             deadline: SETUP_LIMIT,
             grace: Duration::from_millis(experiment.limits.command_grace_ms.into()),
             output_limit: (experiment.limits.command_output_kib as usize) << 10,
+            input: None,
+            transcript: None,
         };
         let failed = |what: String| {
             Failure::new(

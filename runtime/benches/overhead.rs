@@ -217,6 +217,8 @@ fn memory(place: &Place) {
             deadline: Duration::from_mins(1),
             grace: Duration::from_secs(1),
             output_limit: 1 << 16,
+            input: None,
+            transcript: None,
         };
         let output = process::run(&Launcher::at(PROGRAM), &command, &Cancel::default()).unwrap();
         assert_eq!(output.exit, process::Exit::Code(0), "{output:?}");

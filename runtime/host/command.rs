@@ -136,6 +136,8 @@ impl State {
                         deadline: grants.deadline.saturating_duration_since(Instant::now()),
                         grace,
                         output_limit,
+                        input: None,
+                        transcript: None,
                     };
                     let _ = send.send(process::run(&grants.launcher, &command, &cancel));
                 }

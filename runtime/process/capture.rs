@@ -1,14 +1,67 @@
 //! Keep the last bytes of a stream, and go on reading it so that its writer never blocks.
+//!
+//! A transcript is what both streams of a command wrote, byte for byte and in the order in which it
+//! was read, so a line of one may be broken by a line of the other.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Captured;
 
 /// How long to wait for a stream's end once every process that we know of has ended.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// The largest transcript, in bytes, but for the line that says that there was more.
+pub const TRANSCRIPT_LIMIT: u64 = 64 << 20;
+/// The last line of a transcript that is not whole.
+const DROPPED: &[u8] = b"\n[the rest was dropped: the transcript is full]\n";
+
+/// A file that takes both streams of a command, until it is full or cannot be written.
+#[derive(Debug, Clone)]
+pub(super) struct Transcript(Arc<Mutex<Option<Open>>>);
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Bytes that it may still take.
+    left: u64,
+}
+
+impl Transcript {
+    /// Makes the file anew, if that is possible.
+    pub(super) fn create(path: &Path) -> Option<Self> {
+        let file = File::create(path).ok()?;
+        let left = TRANSCRIPT_LIMIT;
+        Some(Self(Arc::new(Mutex::new(Some(Open { file, left })))))
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *open = open.take().and_then(|open| open.with(bytes).ok()?);
+    }
+}
+
+impl Open {
+    /// None once it is full.
+    fn with(mut self, bytes: &[u8]) -> std::io::Result<Option<Self>> {
+        let fits = usize::try_from(self.left).unwrap_or(usize::MAX);
+        if let Some(first) = bytes.get(..fits)
+            && bytes.len() > fits
+        {
+            self.file.write_all(first)?;
+            self.file.write_all(DROPPED)?;
+            return Ok(None);
+        }
+        self.file.write_all(bytes)?;
+        self.left -= bytes.len() as u64;
+        Ok(Some(self))
+    }
+}
 
 /// A capture that goes on in a thread of its own.
 #[derive(Debug)]
@@ -26,19 +79,23 @@ impl Capture {
     }
 }
 
-/// Starts to read `stream`, keeping its last `limit` bytes.
-pub(super) fn start(stream: Option<impl Read + Send + 'static>, limit: usize) -> Capture {
+/// Starts to read `stream`, keeping its last `limit` bytes and passing all on to a transcript.
+pub(super) fn start(
+    stream: Option<impl Read + Send + 'static>,
+    limit: usize,
+    transcript: Option<Transcript>,
+) -> Capture {
     let (send, done) = channel();
     std::thread::spawn(move || {
         let captured = stream
-            .map(|stream| drain(stream, limit))
+            .map(|stream| drain(stream, limit, transcript.as_ref()))
             .unwrap_or_default();
         let _ = send.send(captured);
     });
     Capture { done }
 }
 
-fn drain(mut stream: impl Read, limit: usize) -> Captured {
+fn drain(mut stream: impl Read, limit: usize, transcript: Option<&Transcript>) -> Captured {
     let mut kept: VecDeque<u8> = VecDeque::new();
     let mut truncated = false;
     let mut chunk = [0; 16 * 1024];
@@ -46,7 +103,11 @@ fn drain(mut stream: impl Read, limit: usize) -> Captured {
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(n) => {
-                kept.extend(chunk.get(..n).unwrap_or_default());
+                let read = chunk.get(..n).unwrap_or_default();
+                if let Some(transcript) = transcript {
+                    transcript.write(read);
+                }
+                kept.extend(read);
                 let excess = kept.len().saturating_sub(limit);
                 truncated |= excess > 0;
                 kept.drain(..excess);
@@ -68,27 +129,54 @@ mod tests {
 
     #[test]
     fn keeps_all_of_a_short_stream() {
-        let captured = drain(&b"a: 1\nb: 2\n"[..], 10);
+        let captured = drain(&b"a: 1\nb: 2\n"[..], 10, None);
         assert_eq!(captured.bytes, b"a: 1\nb: 2\n");
         assert!(!captured.truncated);
     }
 
     #[test]
     fn keeps_whole_last_lines_of_a_long_stream() {
-        let captured = drain(&b"first: 1\nsecond: 2\nthird: 3\n"[..], 15);
+        let captured = drain(&b"first: 1\nsecond: 2\nthird: 3\n"[..], 15, None);
         assert_eq!(captured.bytes, b"third: 3\n");
         assert!(captured.truncated);
     }
 
     #[test]
     fn keeps_the_end_of_one_endless_line() {
-        let captured = drain(std::io::repeat(b'x').take(1 << 20), 1000);
+        let captured = drain(std::io::repeat(b'x').take(1 << 20), 1000, None);
         assert_eq!(captured.bytes.len(), 1000);
         assert!(captured.truncated);
     }
 
     #[test]
     fn limit_of_zero_keeps_nothing() {
-        assert!(drain(&b"abc"[..], 0).bytes.is_empty());
+        assert!(drain(&b"abc"[..], 0, None).bytes.is_empty());
+    }
+    #[test]
+    fn transcript_is_whole_up_to_its_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("transcript");
+        let file = File::create(&path).unwrap();
+        let open = Open { file, left: 8 };
+        let transcript = Transcript(Arc::new(Mutex::new(Some(open))));
+        let full = [b"abcdefgh", DROPPED].concat();
+        for (bytes, expected) in [
+            (&b"abcdef"[..], &b"abcdef"[..]),
+            (b"gh", b"abcdefgh"),
+            (b"ij", &full),
+            (b"k", &full),
+        ] {
+            drain(bytes, 1, Some(&transcript));
+            assert_eq!(std::fs::read(&path).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn transcript_that_cannot_be_written_is_left_alone() {
+        assert!(Transcript::create(Path::new("/no/such/directory/file")).is_none());
+        let full = Transcript::create(Path::new("/dev/full")).unwrap();
+        let captured = drain(&b"abc"[..], 10, Some(&full));
+        assert_eq!(captured.bytes, b"abc");
+        assert!(full.0.lock().unwrap().is_none());
     }
 }

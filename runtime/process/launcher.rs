@@ -5,11 +5,14 @@
 //! comes when the host is killed, is the order to end the tree. Standard output and error are the
 //! command's.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +29,8 @@ pub(super) struct Request {
     pub(super) argv: Vec<String>,
     pub(super) deadline: Duration,
     pub(super) grace: Duration,
+    /// An absolute path, which need not be UTF-8.
+    pub(super) input: Option<OsString>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,8 +121,12 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
             reason: "the command is empty".to_owned(),
         });
     };
+    let input = match request.input.as_deref().map_or(Ok(Stdio::null()), open) {
+        Ok(input) => input,
+        Err(reason) => return Ok(Reply::NotStarted { reason }),
+    };
     let mut command = std::process::Command::new(program);
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments).stdin(input);
     hide_descriptors();
     // SAFETY: the closure only makes async-signal-safe system calls. It also makes the standard
     // library fork rather than share memory, which keeps the launcher's peak out of the command's.
@@ -172,6 +181,25 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
         survivors,
         all_ended,
     })
+}
+
+/// Opens a command's standard input, or says why it cannot be.
+fn open(path: &OsStr) -> Result<Stdio, String> {
+    let path = Path::new(path);
+    let file = File::options()
+        .read(true)
+        // Means nothing to a plain file, and keeps a FIFO from making the launcher wait.
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .and_then(|file| Ok((file.metadata()?.is_file(), file)));
+    match file {
+        Ok((true, file)) => Ok(Stdio::from(file)),
+        Ok((false, _)) => Err(format!("its input `{}` is not a file", path.display())),
+        Err(error) => Err(format!(
+            "its input `{}` cannot be opened: {error}",
+            path.display()
+        )),
+    }
 }
 
 /// Ends the tree at the deadline, or when the control socket closes.

@@ -11,6 +11,7 @@ mod command_line;
 pub mod launcher;
 mod tree;
 
+pub use capture::TRANSCRIPT_LIMIT;
 pub use command_line::{CommandLine, CommandLineError};
 
 use std::ffi::OsString;
@@ -68,6 +69,11 @@ pub struct Command<'a> {
     pub grace: Duration,
     /// Bytes kept of each of standard output and standard error: the last ones.
     pub output_limit: usize,
+    /// A plain file that is the standard input; without one there is nothing to read.
+    pub input: Option<&'a Path>,
+    /// A file to be made anew, to which both streams are also written as they come, up to
+    /// [`TRANSCRIPT_LIMIT`] bytes. That it cannot be written is no failure.
+    pub transcript: Option<&'a Path>,
 }
 
 /// How a command ended.
@@ -208,8 +214,13 @@ pub fn run(
                 }
             }
         })?;
-    let stdout = capture::start(child.stdout.take(), command.output_limit);
-    let stderr = capture::start(child.stderr.take(), command.output_limit);
+    let transcript = command.transcript.and_then(capture::Transcript::create);
+    let stdout = capture::start(
+        child.stdout.take(),
+        command.output_limit,
+        transcript.clone(),
+    );
+    let stderr = capture::start(child.stderr.take(), command.output_limit, transcript);
 
     let reply = converse(&control, command, cancel);
     cancel.detach();
@@ -271,6 +282,12 @@ fn converse(
         argv: command.line.argv().to_vec(),
         deadline: command.deadline,
         grace: command.grace,
+        // The launcher is in another directory.
+        input: command
+            .input
+            .map(std::path::absolute)
+            .transpose()?
+            .map(PathBuf::into_os_string),
     };
     let mut line = serde_json::to_vec(&request)?;
     line.push(b'\n');

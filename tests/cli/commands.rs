@@ -3,12 +3,14 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use autoresearch::process::{self, Cancel, CommandLine, Exit, Launcher};
+use autoresearch::process::{
+    self, Cancel, CommandLine, Exit, Launcher, RunError, TRANSCRIPT_LIMIT,
+};
 
 use crate::support::{Outcome, PROGRAM, Place};
 
@@ -58,6 +60,39 @@ fn wait_for(marker: &str, count: usize) {
         assert!(Instant::now() < end, "{:?}", marked(marker));
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A command for [`run`].
+struct Direct {
+    line: CommandLine,
+    grace: Duration,
+    input: Option<PathBuf>,
+    transcript: Option<PathBuf>,
+}
+
+fn direct(line: &str) -> Direct {
+    Direct {
+        line: CommandLine::from_text(line).unwrap(),
+        grace: Duration::from_secs(1),
+        input: None,
+        transcript: None,
+    }
+}
+
+/// Runs a command without an evaluator around it.
+fn run(command: &Direct, cancel: &Cancel) -> Result<process::Output, RunError> {
+    let environment = [("PATH".into(), std::env::var_os("PATH").unwrap())];
+    let command = process::Command {
+        line: &command.line,
+        directory: Path::new("/"),
+        environment: &environment,
+        deadline: Duration::from_secs(20),
+        grace: command.grace,
+        output_limit: 1000,
+        input: command.input.as_deref(),
+        transcript: command.transcript.as_deref(),
+    };
+    process::run(&Launcher::at(PROGRAM), &command, cancel)
 }
 
 #[test]
@@ -447,19 +482,7 @@ fn a_program_is_found_in_the_measured_directory_only_by_path() {
 #[test]
 fn peak_memory_is_the_commands_own() {
     let ballast = vec![1_u8; 500 << 20];
-    let output = process::run(
-        &Launcher::at(PROGRAM),
-        &process::Command {
-            line: &CommandLine::from_text("/bin/true").unwrap(),
-            directory: Path::new("/"),
-            environment: &[],
-            deadline: Duration::from_secs(20),
-            grace: Duration::from_secs(1),
-            output_limit: 1000,
-        },
-        &Cancel::default(),
-    )
-    .unwrap();
+    let output = run(&direct("/bin/true"), &Cancel::default()).unwrap();
     assert_eq!(
         ballast
             .iter()
@@ -475,6 +498,66 @@ fn peak_memory_is_the_commands_own() {
         println!("/bin/true from a parent of 500 MB: {kilobytes} kB");
     }
     assert!((1..8 << 10).contains(&kilobytes), "{kilobytes} kB");
+}
+
+#[test]
+fn a_file_is_standard_input() {
+    let place = Place::bare("project");
+    let name = OsStr::from_bytes(b"a prompt, caf\xe9");
+    place.write(name, "first\nsecond\n");
+    let mut command = direct("cat");
+    command.input = Some(place.project().join(name));
+    let output = run(&command, &Cancel::default()).unwrap();
+    assert_eq!(output.exit, Exit::Code(0));
+    assert_eq!(output.stdout.bytes, b"first\nsecond\n");
+}
+
+#[test]
+fn what_cannot_be_standard_input_is_told() {
+    let place = Place::bare("project");
+    crate::support::outcome(place.command("mkfifo").arg("fifo")).succeeds();
+    for (name, words) in [
+        ("gone", "cannot be opened: No such file"),
+        (".", "is not a file"),
+        ("fifo", "is not a file"),
+    ] {
+        let mut command = direct("cat");
+        command.input = Some(place.project().join(name));
+        let error = run(&command, &Cancel::default()).unwrap_err();
+        assert!(matches!(error, RunError::NotStarted { .. }), "{error:?}");
+        let error = error.to_string();
+        assert!(error.starts_with("cannot start `cat`: "), "{error}");
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_transcript_has_both_streams_up_to_a_limit() {
+    let place = Place::bare("project");
+    let path = place.project().join("transcript");
+    let mut command = direct("echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three");
+    command.transcript = Some(path.clone());
+    let output = run(&command, &Cancel::default()).unwrap();
+    assert_eq!(output.stdout.bytes, b"one\nthree\n");
+    assert_eq!(output.stderr.bytes, b"two\n");
+    assert_eq!(place.read("transcript"), "one\ntwo\nthree\n");
+
+    let mut command = direct("head -c 70000000 /dev/zero; echo; echo the end");
+    command.transcript = Some(path.clone());
+    let output = run(&command, &Cancel::default()).unwrap();
+    assert_eq!(output.stdout.bytes, b"the end\n");
+    let size = path.metadata().unwrap().len();
+    assert!(
+        (TRANSCRIPT_LIMIT..TRANSCRIPT_LIMIT + 100).contains(&size),
+        "{size}"
+    );
+    let last = std::fs::read(&path).unwrap();
+    assert!(last.ends_with(b"\n[the rest was dropped: the transcript is full]\n"));
+
+    let mut command = direct("echo one");
+    command.transcript = Some(place.project().join("gone/transcript"));
+    let output = run(&command, &Cancel::default()).unwrap();
+    assert_eq!(output.stdout.bytes, b"one\n");
 }
 
 fn make_executable(place: &Place, name: &str) {
