@@ -510,6 +510,7 @@ impl<'a> Lab<'a> {
             &self.found.experiment,
             &tree.directory,
             &self.environment,
+            &Cancel::default(),
             observer,
         );
         log.result(&result);

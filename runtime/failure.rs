@@ -80,7 +80,7 @@ impl Failure {
     pub fn evaluation(failed: &Failed) -> Self {
         let exit = match failed.error {
             EvaluateError::CandidateFailed(_) | EvaluateError::TimedOut(_) => Exit::Measurement,
-            EvaluateError::Setup(_) => Exit::Failure,
+            EvaluateError::Setup(_) | EvaluateError::Cancelled => Exit::Failure,
             EvaluateError::InvalidParameters(_) => Exit::Input,
             _ => Exit::Evaluator,
         };

@@ -11,6 +11,7 @@ use crate::experiment::{Experiment, Objective};
 use crate::failure::Failure;
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
+use crate::process::Cancel;
 
 /// An evaluator with the settings to call it with.
 pub struct Instrument {
@@ -47,6 +48,7 @@ impl Instrument {
         experiment: &Experiment,
         directory: &Path,
         environment: &[(OsString, OsString)],
+        cancel: &Cancel,
         observer: Observer,
     ) -> Result<Report, Failed> {
         let evaluation = Evaluation {
@@ -57,6 +59,7 @@ impl Instrument {
             environment,
             limits: &experiment.limits,
             time_limit: experiment.time_limit(),
+            cancel,
         };
         host.evaluate(&self.evaluator, &evaluation, observer)
     }

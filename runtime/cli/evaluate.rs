@@ -8,6 +8,7 @@ use crate::evaluator::Value;
 use crate::failure::{Exit, Failure};
 use crate::instrument::{self, Instrument};
 use crate::measure::Measurement;
+use crate::process::Cancel;
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -58,6 +59,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             &experiment,
             &directory,
             &environment,
+            &Cancel::default(),
             context.ui.observer(),
         )
         .map_err(|failed| Failure::evaluation(&failed))?;

@@ -28,7 +28,7 @@ use wasmtime::{Engine, Store};
 
 use crate::evaluator::{Descriptor, Settings};
 use crate::measure::{Diagnostic, Measurement};
-use crate::process::{Launcher, Output, RunError};
+use crate::process::{Cancel, Launcher, Output, RunError};
 use crate::text;
 use bindings::{Plugin, PluginPre};
 use state::State;
@@ -37,6 +37,8 @@ use state::State;
 const COMPONENT_LIMIT: usize = 128 << 20;
 /// How long an evaluator has, after the limit ended its command, to say what it saw.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often an evaluation looks whether it is cancelled.
+const CANCEL_POLL: Duration = Duration::from_millis(20);
 
 /// Compiles components and runs them.
 pub struct Host {
@@ -68,6 +70,8 @@ pub struct Evaluation<'a> {
     pub limits: &'a Limits,
     /// The wall time of the whole evaluation.
     pub time_limit: Duration,
+    /// Ends the evaluation and its command from another thread.
+    pub cancel: &'a Cancel,
 }
 
 /// What an evaluator reported, checked.
@@ -188,6 +192,8 @@ pub enum EvaluateError {
     InvalidReport(String),
     #[error("the evaluation could not be set up: {0}")]
     Setup(String),
+    #[error("stopped")]
+    Cancelled,
 }
 
 impl EvaluateError {
@@ -204,7 +210,8 @@ impl EvaluateError {
             | EvaluateError::InvalidReport(_) => true,
             EvaluateError::InvalidParameters(_)
             | EvaluateError::Unavailable(_)
-            | EvaluateError::Setup(_) => false,
+            | EvaluateError::Setup(_)
+            | EvaluateError::Cancelled => false,
         }
     }
 
@@ -215,6 +222,7 @@ impl EvaluateError {
                 "`--verbose` shows how its commands are run, and where they fail"
             }
             EvaluateError::Setup(_) => "make it possible and try again",
+            EvaluateError::Cancelled => "nothing is lost; run it again to measure",
             EvaluateError::InvalidParameters(_) | EvaluateError::Unavailable(_) => {
                 "`autoresearch evaluator inspect` shows its parameters and roles"
             }
@@ -330,12 +338,18 @@ impl Host {
         let observer: Observer = Arc::new(|_| {});
         let state = State::new(limits, None, observer)
             .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
-        let described = self.drive(state, pre, time_limit, async |plugin, store| {
-            plugin
-                .autoresearch_evaluator_evaluator()
-                .call_describe(store)
-                .await
-        })?;
+        let described = self.drive(
+            state,
+            pre,
+            time_limit,
+            &Cancel::default(),
+            async |plugin, store| {
+                plugin
+                    .autoresearch_evaluator_evaluator()
+                    .call_describe(store)
+                    .await
+            },
+        )?;
         let descriptor = convert::descriptor(described).map_err(LoadError::Descriptor)?;
         descriptor
             .check()
@@ -366,6 +380,7 @@ impl Host {
             state,
             &evaluator.pre,
             evaluation.time_limit,
+            evaluation.cancel,
             async |plugin, store| {
                 plugin
                     .autoresearch_evaluator_evaluator()
@@ -394,6 +409,7 @@ impl Host {
         state: State,
         pre: &PluginPre<State>,
         time_limit: Duration,
+        cancel: &Cancel,
         call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Failed> {
         let setup = |error: std::io::Error| Failed::silent(EvaluateError::Setup(error.to_string()));
@@ -422,13 +438,22 @@ impl Host {
                     tokio::time::sleep(LAST_WORDS).await;
                 }
             };
-            tokio::pin!(work, out_of_time);
+            let cancelled = async {
+                while !cancel.is_cancelled() {
+                    tokio::time::sleep(CANCEL_POLL).await;
+                }
+            };
+            tokio::pin!(work, out_of_time, cancelled);
             std::future::poll_fn(|context| {
                 use std::task::Poll;
-                if let Poll::Ready(result) = work.as_mut().poll(context) {
-                    return Poll::Ready(Some(result));
+                if cancelled.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Err(EvaluateError::Cancelled));
                 }
-                out_of_time.as_mut().poll(context).map(|()| None)
+                if let Poll::Ready(result) = work.as_mut().poll(context) {
+                    return Poll::Ready(Ok(result));
+                }
+                let timed_out = || Err(EvaluateError::TimedOut(time_limit));
+                out_of_time.as_mut().poll(context).map(|()| timed_out())
             })
             .await
         });
@@ -438,9 +463,9 @@ impl Host {
         drop(store);
         runtime.shutdown_background();
         let error = match finished {
-            Some(Ok(answer)) => return Ok(answer),
-            None => EvaluateError::TimedOut(time_limit),
-            Some(Err(error)) => match exceeded.take() {
+            Ok(Ok(answer)) => return Ok(answer),
+            Err(ended) => ended,
+            Ok(Err(error)) => match exceeded.take() {
                 Some(limit) => EvaluateError::LimitExceeded {
                     setting: limit.setting,
                     what: limit.what,

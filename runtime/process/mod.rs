@@ -14,6 +14,7 @@ mod tree;
 pub use capture::TRANSCRIPT_LIMIT;
 pub use command_line::{CommandLine, CommandLineError};
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::Shutdown;
@@ -137,7 +138,7 @@ pub enum RunError {
     Launcher(String),
 }
 
-/// Ends a running command from another thread.
+/// Ends commands from another thread: all that run under it, one after another or at once.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     state: Arc<Mutex<CancelState>>,
@@ -146,31 +147,39 @@ pub struct Cancel {
 #[derive(Debug, Default)]
 struct CancelState {
     cancelled: bool,
-    control: Option<UnixStream>,
+    /// The launchers' sockets, each with a number of its own.
+    controls: BTreeMap<u64, UnixStream>,
+    next: u64,
 }
 
 impl Cancel {
-    /// TERM, grace, KILL; [`run`] returns when the tree is gone. Also ends what is yet to start.
+    /// TERM, grace, KILL; each [`run`] returns when its tree is gone. Nothing starts any more.
     pub fn cancel(&self) {
         let mut state = self.lock();
         state.cancelled = true;
-        if let Some(control) = &state.control {
-            // The launcher takes the end of its input for the order to stop.
-            let _ = control.shutdown(Shutdown::Write);
+        for control in state.controls.values() {
+            order_end(control);
         }
     }
 
-    fn attach(&self, control: &UnixStream) -> std::io::Result<()> {
+    pub fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    /// Puts a launcher under this until the guard is dropped.
+    fn attach(&self, control: &UnixStream) -> std::io::Result<Attached<'_>> {
+        let control = control.try_clone()?;
         let mut state = self.lock();
         if state.cancelled {
-            control.shutdown(Shutdown::Write)?;
+            order_end(&control);
         }
-        state.control = Some(control.try_clone()?);
-        Ok(())
-    }
-
-    fn detach(&self) {
-        self.lock().control = None;
+        let number = state.next;
+        state.next += 1;
+        state.controls.insert(number, control);
+        Ok(Attached {
+            cancel: self,
+            number,
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, CancelState> {
@@ -180,12 +189,39 @@ impl Cancel {
     }
 }
 
+/// The launcher takes the end of its input for the order to stop.
+fn order_end(control: &UnixStream) {
+    // It fails where the launcher is gone already.
+    let _ = control.shutdown(Shutdown::Write);
+}
+
+/// A launcher under a [`Cancel`].
+struct Attached<'a> {
+    cancel: &'a Cancel,
+    number: u64,
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        self.cancel.lock().controls.remove(&self.number);
+    }
+}
+
 /// Runs a command to its end, or to its deadline, and returns when everything it started has ended.
 pub fn run(
     launcher: &Launcher,
     command: &Command<'_>,
     cancel: &Cancel,
 ) -> Result<Output, RunError> {
+    if cancel.is_cancelled() {
+        return Ok(Output {
+            exit: Exit::Cancelled,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            usage: Usage::default(),
+            survivors: 0,
+        });
+    }
     let failed = |error: std::io::Error| RunError::Launcher(error.to_string());
     tree::adopt_orphans();
     let (control, far) = UnixStream::pair().map_err(failed)?;
@@ -223,7 +259,6 @@ pub fn run(
     let stderr = capture::start(child.stderr.take(), command.output_limit, transcript);
 
     let reply = converse(&control, command, cancel);
-    cancel.detach();
     let all_ended = match &reply {
         Ok(Answer::Reply(launcher::Reply::Ended { all_ended, .. })) => *all_ended,
         Ok(Answer::Reply(launcher::Reply::NotStarted { .. })) => true,
@@ -292,7 +327,7 @@ fn converse(
     let mut line = serde_json::to_vec(&request)?;
     line.push(b'\n');
     (&mut &*control).write_all(&line)?;
-    cancel.attach(control)?;
+    let _attached = cancel.attach(control)?;
     control.set_read_timeout(Some(command.deadline + command.grace + LAUNCHER_SLACK))?;
     let mut reply = String::new();
     match BufReader::new(control).read_line(&mut reply) {

@@ -560,6 +560,33 @@ fn a_transcript_has_both_streams_up_to_a_limit() {
     assert_eq!(output.stdout.bytes, b"one\n");
 }
 
+#[test]
+fn commands_under_one_cancel_end_together_with_their_daemons() {
+    let cancel = Cancel::default();
+    // One that is done, first.
+    assert_eq!(run(&direct("true"), &cancel).unwrap().exit, Exit::Code(0));
+    assert!(!cancel.is_cancelled());
+    let marker = marker();
+    let script = format!(
+        r#"(setsid sh -c 'trap "" TERM; sleep "$0" & sleep "$0"' {marker} >/dev/null 2>&1 &)
+           sleep {marker}"#
+    );
+    std::thread::scope(|scope| {
+        let commands = [(); 2].map(|()| scope.spawn(|| run(&direct(&script), &cancel).unwrap()));
+        // Of each: the script, its three sleeps and their shell.
+        wait_for(&marker, 10);
+        cancel.cancel();
+        for command in commands {
+            assert_eq!(command.join().unwrap().exit, Exit::Cancelled);
+        }
+    });
+    assert_none_within(&marker, Duration::ZERO);
+    assert!(cancel.is_cancelled());
+    let late = format!("sleep {marker}");
+    let late = run(&direct(&late), &cancel).unwrap();
+    assert_eq!(late.exit, Exit::Cancelled);
+}
+
 fn make_executable(place: &Place, name: &str) {
     use std::os::unix::fs::PermissionsExt;
     let permissions = std::fs::Permissions::from_mode(0o755);

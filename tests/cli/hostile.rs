@@ -1,11 +1,15 @@
 //! Evaluators that mean harm or are broken, each within its limits and with a clear end.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use autoresearch::host::LIMIT_NAMES;
+use autoresearch::host::{EvaluateError, Evaluation, Host, LIMIT_NAMES, Limits};
+use autoresearch::process::{Cancel, CommandLine, Launcher};
 
 use crate::guests::{self, Descriptor, VERSION, component, component_with};
-use crate::support::{Outcome, Place};
+use crate::support::{Outcome, PROGRAM, Place};
 
 /// Long for what computes without end, short for whoever waits: the hard limit is 500 ms.
 const SHORT: &[&str] = &["--budget", "200ms"];
@@ -440,4 +444,58 @@ fn noise(count: usize) -> Vec<u8> {
     })
     .take(count)
     .collect()
+}
+
+#[test]
+fn a_cancelled_evaluation_ends_whatever_the_guest_does() {
+    let host = Host::new(None, Launcher::at(PROGRAM)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let commands = BTreeMap::from([(
+        "work".to_owned(),
+        CommandLine::from_text("sleep 3600").unwrap(),
+    )]);
+    for (name, before_it_starts) in [
+        ("spin", false),
+        ("spin_in_host", false),
+        ("sleep", false),
+        ("run_then_spin", false),
+        ("good", true),
+    ] {
+        let bytes = component(name);
+        let evaluator = host.load(&bytes, name, &Limits::default()).unwrap();
+        let settings = evaluator
+            .descriptor()
+            .settings(&BTreeMap::new(), &commands)
+            .unwrap();
+        let cancel = Cancel::default();
+        let evaluation = Evaluation {
+            directory: directory.path(),
+            targets: &[],
+            settings: &settings,
+            round: 0,
+            environment: &[("PATH".into(), std::env::var_os("PATH").unwrap())],
+            limits: &Limits::default(),
+            time_limit: Duration::from_mins(10),
+            cancel: &cancel,
+        };
+        let start = Instant::now();
+        let failed = std::thread::scope(|scope| {
+            if before_it_starts {
+                cancel.cancel();
+            } else {
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(300));
+                    cancel.cancel();
+                });
+            }
+            host.evaluate(&evaluator, &evaluation, Arc::new(|_| {}))
+                .unwrap_err()
+        });
+        assert!(
+            matches!(failed.error, EvaluateError::Cancelled),
+            "{name}: {failed}"
+        );
+        assert!(!failed.error.blames_candidate());
+        assert!(start.elapsed() < Duration::from_secs(10), "{name}");
+    }
 }
