@@ -9,6 +9,8 @@
 mod capture;
 mod command_line;
 pub mod launcher;
+pub mod signals;
+pub mod suspension;
 mod tree;
 
 pub use capture::TRANSCRIPT_LIMIT;
@@ -22,14 +24,19 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use suspension::Mark;
+
 /// How long after its own deadline the launcher may take to end the tree before the host does it.
 const LAUNCHER_SLACK: Duration = Duration::from_secs(5);
+
+/// Held by whoever starts a process, and alone by whoever stops them all.
+static STARTING: RwLock<()> = RwLock::new(());
 
 /// The program that leads a command's process tree.
 #[derive(Debug, Clone)]
@@ -183,9 +190,7 @@ impl Cancel {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, CancelState> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -225,11 +230,8 @@ pub fn run(
     let failed = |error: std::io::Error| RunError::Launcher(error.to_string());
     tree::adopt_orphans();
     let (control, far) = UnixStream::pair().map_err(failed)?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this module is where processes start"
-    )]
-    let mut child = std::process::Command::new(&launcher.program)
+    let mut starting = std::process::Command::new(&launcher.program);
+    starting
         .arg(launcher::ARGUMENT)
         .env_clear()
         .envs(command.environment.iter().map(|(k, v)| (k, v)))
@@ -238,18 +240,19 @@ pub fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // So that a terminal's interrupt reaches the host alone, which then decides.
-        .process_group(0)
-        .spawn()
-        .map_err(|error| {
-            if command.directory.is_dir() {
-                RunError::Launcher(error.to_string())
-            } else {
-                RunError::NotStarted {
-                    program: command.line.program().to_owned(),
-                    reason: format!("the directory `{}` is gone", command.directory.display()),
-                }
+        .process_group(0);
+    let mut child = start(&mut starting).map_err(|error| {
+        if command.directory.is_dir() {
+            RunError::Launcher(error.to_string())
+        } else {
+            RunError::NotStarted {
+                program: command.line.program().to_owned(),
+                reason: format!("the directory `{}` is gone", command.directory.display()),
             }
-        })?;
+        }
+    })?;
+    // Or it would keep this program's copy of the socket's far end open.
+    drop(starting);
     let transcript = command.transcript.and_then(capture::Transcript::create);
     let stdout = capture::start(
         child.stdout.take(),
@@ -299,6 +302,16 @@ pub fn run(
     })
 }
 
+/// Starts a process, unless this program is being stopped just now: then after that.
+fn start(command: &mut std::process::Command) -> std::io::Result<Child> {
+    let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is where processes start"
+    )]
+    command.spawn()
+}
+
 /// What comes of a launcher.
 enum Answer {
     Reply(launcher::Reply),
@@ -326,18 +339,27 @@ fn converse(
     };
     let mut line = serde_json::to_vec(&request)?;
     line.push(b'\n');
+    let mut mark = Mark::now();
     (&mut &*control).write_all(&line)?;
     let _attached = cancel.attach(control)?;
     control.set_read_timeout(Some(command.deadline + command.grace + LAUNCHER_SLACK))?;
+    let mut reader = BufReader::new(control);
     let mut reply = String::new();
-    match BufReader::new(control).read_line(&mut reply) {
-        Ok(0) => Ok(Answer::Killed),
-        Ok(_) => Ok(Answer::Reply(serde_json::from_str(&reply)?)),
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(Answer::Stopped),
-            ErrorKind::ConnectionReset => Ok(Answer::Killed),
-            _ => Err(error),
-        },
+    loop {
+        return match reader.read_line(&mut reply) {
+            Ok(0) => Ok(Answer::Killed),
+            Ok(_) => Ok(Answer::Reply(serde_json::from_str(&reply)?)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut if mark.interrupted() => {
+                    // It was stopped too, and its deadline has moved.
+                    mark = Mark::now();
+                    continue;
+                }
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(Answer::Stopped),
+                ErrorKind::ConnectionReset => Ok(Answer::Killed),
+                _ => Err(error),
+            },
+        };
     }
 }
 
@@ -354,13 +376,15 @@ pub fn let_launchers_inherit(file: &std::fs::File) {
     let _ = file;
 }
 
-/// Runs one of the host's own helpers (git) to its end and returns all it printed.
+/// Runs one of the host's own helpers (git) to its end and returns all it printed. Its standard
+/// input is the caller's to set.
 ///
 /// For programs that the host trusts and that take milliseconds: no launcher, no deadline.
 pub fn run_trusted(command: &mut std::process::Command) -> std::io::Result<std::process::Output> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this module is where processes start"
-    )]
-    command.output()
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // As for a launcher: an interrupt must not end it in the middle of its work.
+        .process_group(0);
+    start(command)?.wait_with_output()
 }

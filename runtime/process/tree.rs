@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How long to go on killing what does not die (a process in the kernel's uninterruptible sleep).
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How often to look for what was started while the rest was being stopped.
+const STOP_ROUNDS: u32 = 20;
+
 /// Makes orphaned descendants children of this process, so that they can be found and ended.
 ///
 /// Linux only. Elsewhere an orphan goes to the system's first process, out of reach.
@@ -20,6 +23,22 @@ pub(super) fn adopt_orphans() {
 pub(super) fn signal_descendants(root: i32, signal: i32) {
     for process in descendants(&all_processes(), root) {
         send(process, signal);
+    }
+}
+
+/// Stops every process below this one, those too that are started meanwhile.
+pub(super) fn stop_descendants() {
+    let mut stopped = Vec::new();
+    // Parents first, so each round finds less that can start anything.
+    for _ in 0..STOP_ROUNDS {
+        let found = descendants(&all_processes(), own_pid());
+        if found == stopped {
+            return;
+        }
+        for &process in &found {
+            send(process, libc::SIGSTOP);
+        }
+        stopped = found;
     }
 }
 
