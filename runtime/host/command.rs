@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use super::Event;
 use super::bindings::autoresearch::evaluator::command as wit;
+use super::deadline::Deadline;
 use super::state::State;
 use crate::evaluator::is_name;
 use crate::process::{self, Cancel, CommandLine, Exit, Launcher, RunError};
@@ -22,7 +22,7 @@ pub(super) struct Grants {
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) launcher: Launcher,
     /// When the evaluation's time is up.
-    pub(super) deadline: Instant,
+    pub(super) deadline: Deadline,
 }
 
 /// The command that runs now, if any.
@@ -67,7 +67,7 @@ impl wit::Host for State {
         let grants = self.grants.clone();
         if grants
             .as_ref()
-            .is_some_and(|grants| Instant::now() >= grants.deadline)
+            .is_some_and(|grants| grants.deadline.has_passed())
         {
             return Ok(Err(wit::Error::LimitExceeded(
                 "the evaluation's time is up".to_owned(),
@@ -133,7 +133,7 @@ impl State {
                         line: &line,
                         directory: &grants.directory,
                         environment: &grants.environment,
-                        deadline: grants.deadline.saturating_duration_since(Instant::now()),
+                        deadline: grants.deadline.left(),
                         grace,
                         output_limit,
                         input: None,

@@ -8,6 +8,7 @@ mod bindings;
 mod cache;
 mod command;
 mod convert;
+mod deadline;
 mod engine;
 mod limits;
 mod model;
@@ -21,7 +22,7 @@ pub use limits::{LIMIT_NAMES, Limits, LimitsError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
@@ -31,6 +32,7 @@ use crate::measure::{Diagnostic, Measurement};
 use crate::process::{Cancel, Launcher, Output, RunError};
 use crate::text;
 use bindings::{Plugin, PluginPre};
+use deadline::Deadline;
 use state::State;
 
 /// The largest component that is read, in bytes.
@@ -342,6 +344,7 @@ impl Host {
             state,
             pre,
             time_limit,
+            &Deadline::after(time_limit),
             &Cancel::default(),
             async |plugin, store| {
                 plugin
@@ -364,14 +367,14 @@ impl Host {
         evaluation: &Evaluation<'_>,
         observer: Observer,
     ) -> Result<Report, Failed> {
-        let deadline = Instant::now() + evaluation.time_limit;
+        let deadline = Deadline::after(evaluation.time_limit);
         let request = convert::request(evaluation);
         let grants = command::Grants {
             bindings: evaluation.settings.commands.clone(),
             directory: evaluation.directory.to_owned(),
             environment: evaluation.environment.to_vec(),
             launcher: self.launcher.clone(),
-            deadline,
+            deadline: deadline.clone(),
         };
         let state = State::new(evaluation.limits, Some(grants), observer)
             .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
@@ -380,6 +383,7 @@ impl Host {
             state,
             &evaluator.pre,
             evaluation.time_limit,
+            &deadline,
             evaluation.cancel,
             async |plugin, store| {
                 plugin
@@ -390,11 +394,11 @@ impl Host {
         )?;
         convert::report(answer, &evaluator.descriptor)
             .and_then(|report| {
-                if Instant::now() < deadline {
-                    Ok(report)
-                } else {
+                if deadline.has_passed() {
                     // Said with its last words: what it measured was cut short.
                     Err(EvaluateError::TimedOut(evaluation.time_limit))
+                } else {
+                    Ok(report)
                 }
             })
             .map_err(|error| Failed {
@@ -409,6 +413,7 @@ impl Host {
         state: State,
         pre: &PluginPre<State>,
         time_limit: Duration,
+        deadline: &Deadline,
         cancel: &Cancel,
         call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Failed> {
@@ -429,7 +434,7 @@ impl Host {
                 call(&plugin, &mut store).await
             };
             let out_of_time = async {
-                tokio::time::sleep(time_limit).await;
+                deadline.passed().await;
                 // A command that is being ended for the same limit: let the evaluator explain it.
                 if commands.is_running() {
                     while commands.is_running() {

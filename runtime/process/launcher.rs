@@ -19,10 +19,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exit, Usage, tree};
+use super::{Exit, Usage, signals, suspension, tree};
 
 /// The first argument that makes this program a launcher.
 pub const ARGUMENT: &str = "__launch";
+
+/// How long to wait at a time, to see where it took longer.
+const SLICE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
 
 fn serve() -> std::io::Result<()> {
     let control = take_control_socket()?;
+    outlive_the_host()?;
     tree::adopt_orphans();
     let mut line = String::new();
     BufReader::new(&control).read_line(&mut line)?;
@@ -77,6 +81,23 @@ fn take_control_socket() -> std::io::Result<UnixStream> {
         return Err(std::io::Error::last_os_error());
     }
     Ok(UnixStream::from(control))
+}
+
+/// Sees to it that the tree is ended, too, where the host is killed while everything is stopped.
+fn outlive_the_host() -> std::io::Result<()> {
+    // The kernel sends HUP and CONT to a process group that is stopped and has lost its parent. A
+    // handler rather than to ignore it, which the command would inherit.
+    if !signals::is_ignored(libc::SIGHUP) {
+        // SAFETY: the action does nothing.
+        unsafe { signal_hook::low_level::register(libc::SIGHUP, || {}) }?;
+    }
+    // It does not where another process of the session takes the parent's place.
+    #[cfg(target_os = "linux")]
+    // SAFETY: PR_SET_PDEATHSIG takes an integer and touches no memory of ours.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCONT, 0, 0, 0);
+    }
+    Ok(())
 }
 
 /// Keeps what this program's own caller left open from reaching the command.
@@ -227,9 +248,12 @@ fn watch(pid: i32, deadline: Instant, grace: Duration, control: &UnixStream, sha
 }
 
 /// Blocks until the deadline or the end of the control socket's input.
-fn wait_for_order(deadline: Instant, control: &UnixStream) -> Exit {
+///
+/// The deadline moves by the time in which the launcher was stopped: so was its command.
+fn wait_for_order(mut deadline: Instant, control: &UnixStream) -> Exit {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let start = Instant::now();
+        let left = deadline.saturating_duration_since(start).min(SLICE);
         if left.is_zero() {
             return Exit::TimedOut;
         }
@@ -244,6 +268,7 @@ fn wait_for_order(deadline: Instant, control: &UnixStream) -> Exit {
         if unsafe { libc::poll(&raw mut poll, 1, milliseconds) } > 0 {
             return Exit::Cancelled;
         }
+        deadline += suspension::delay(left, start.elapsed());
     }
 }
 
