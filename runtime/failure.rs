@@ -2,6 +2,7 @@
 
 use crate::evaluator::SettingsError;
 use crate::host::{EvaluateError, Failed, LoadError};
+use crate::process::signals::Signal;
 
 /// The exit codes of the program. 0 is success: the command did what it was asked, whatever the
 /// verdict was.
@@ -22,6 +23,22 @@ pub enum Exit {
     Measurement = 6,
     /// Another run of the experiment is going on.
     Busy = 7,
+    /// Stopped by HUP: 128 and the signal's number, as for the next two.
+    HungUp = 129,
+    /// Stopped by INT.
+    Interrupted = 130,
+    /// Stopped by TERM.
+    Terminated = 143,
+}
+
+impl From<Signal> for Exit {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::HangUp => Exit::HungUp,
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
+        }
+    }
 }
 
 /// A failure as its user sees it.

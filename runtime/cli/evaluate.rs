@@ -6,9 +6,10 @@ use super::Context;
 use super::arguments::EvaluatorArgs;
 use crate::evaluator::Value;
 use crate::failure::{Exit, Failure};
+use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument};
 use crate::measure::Measurement;
-use crate::process::Cancel;
+use crate::process::{Cancel, signals};
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -40,6 +41,8 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             )
             .hint("name one with `--path`")
         })?;
+    let cancel = Cancel::default();
+    let watch = signals::watch(&cancel)?;
     let host = context.host()?;
     let instrument = Instrument::load(
         &host,
@@ -59,10 +62,19 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             &experiment,
             &directory,
             &environment,
-            &Cancel::default(),
+            &cancel,
             context.ui.observer(),
         )
-        .map_err(|failed| Failure::evaluation(&failed))?;
+        .map_err(|failed| {
+            let failure = Failure::evaluation(&failed);
+            match (failed.error, watch.signal()) {
+                (EvaluateError::Cancelled, Some(signal)) => Failure {
+                    exit: signal.into(),
+                    ..failure
+                },
+                _ => failure,
+            }
+        })?;
 
     let mut values: Vec<(String, f64)> = report
         .measurements

@@ -64,7 +64,8 @@ Exit codes:
   4  no git, no repository, or no commit in it
   5  the evaluator cannot be used, or broke its contract
   6  what was to be measured failed
-  7  another run of the experiment is going on";
+  7  another run of the experiment is going on
+  130  stopped by a signal (143 by TERM, 129 by HUP)";
 
 #[derive(Debug, Subcommand)]
 enum Command {

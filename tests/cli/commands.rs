@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +24,8 @@ fn measure(place: &Place, command: &str, arguments: &[&str]) -> Outcome {
     outcome
 }
 
+const SMALL_GRACE: &[&str] = &["--limit", "command_grace_ms=200"];
+
 /// Seconds to sleep that no other process of this machine sleeps.
 fn marker() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -33,14 +35,52 @@ fn marker() -> String {
 
 /// The processes with a marker in their command line.
 fn marked(marker: &str) -> Vec<String> {
+    found(marker).into_iter().map(|(line, _)| line).collect()
+}
+
+/// The states of the processes with a marker: `T` is stopped.
+fn states(marker: &str) -> String {
+    found(marker).into_iter().map(|(_, state)| state).collect()
+}
+
+fn found(marker: &str) -> Vec<(String, char)> {
     std::fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| {
-            let line = std::fs::read(entry.ok()?.path().join("cmdline")).ok()?;
+            let path = entry.ok()?.path();
+            let line = std::fs::read(path.join("cmdline")).ok()?;
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            line.contains(marker).then_some(line)
+            let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+            let (_, state) = stat.rsplit_once(") ")?;
+            line.contains(marker)
+                .then_some((line, state.chars().next()?))
         })
         .collect()
+}
+
+#[track_caller]
+fn wait_for_states(marker: &str, expected: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while states(marker) != expected {
+        assert!(Instant::now() < end, "{}", states(marker));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn send(host: &Child, signal: i32) {
+    // SAFETY: kill takes two integers; the child has not been waited for.
+    unsafe { libc::kill(host.id().cast_signed(), signal) };
+}
+
+/// What a program left that must end by itself, and soon.
+#[track_caller]
+fn end_of(mut host: Child) -> Outcome {
+    let end = Instant::now() + Duration::from_secs(20);
+    while host.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < end, "it did not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    crate::support::left(host)
 }
 
 #[track_caller]
@@ -279,23 +319,112 @@ fn a_killed_host_leaves_nothing() {
                sleep "$1""#,
         );
         let marker = marker();
-        let mut host = start(&place, &format!("sh script {marker}"));
+        let host = start(&place, &format!("sh script {marker}"), SMALL_GRACE);
         // The host, the script, its three sleeps and their shell.
         wait_for(&marker, 6);
-        // SAFETY: kill takes two integers; the child has not been waited for.
-        unsafe { libc::kill(host.id().cast_signed(), signal) };
-        let end = Instant::now() + Duration::from_secs(20);
-        let status = loop {
-            if let Some(status) = host.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < end, "signal {signal} did not end it");
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        assert!(!status.success(), "{status}");
-        assert!(status.signal().is_none_or(|by| by == signal), "{status}");
-        // The grace after TERM, and some.
-        assert_none_within(&marker, Duration::from_secs(6));
+        send(&host, signal);
+        let ended = end_of(host);
+        if signal == libc::SIGKILL {
+            assert_eq!(ended.code, -1);
+            // The grace after TERM, and some.
+            assert_none_within(&marker, Duration::from_secs(6));
+        } else {
+            assert_none_within(&marker, Duration::ZERO);
+            ended.fails(128 + signal, "stopped");
+        }
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let place = Place::bare("project");
+    place.write(
+        "script",
+        r#"trap "" TERM; sleep "$1" & sleep "$1"; sleep "$1""#,
+    );
+    let marker = marker();
+    let grace = ["--limit", "command_grace_ms=6000"];
+    let host = start(&place, &format!("sh script {marker}"), &grace);
+    wait_for(&marker, 4);
+    let start = Instant::now();
+    send(&host, libc::SIGTERM);
+    // The same wish, as from `timeout`, which sends it to the process and to its group.
+    send(&host, libc::SIGTERM);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(marked(&marker).len(), 4, "{:?}", marked(&marker));
+    send(&host, libc::SIGINT);
+    assert_eq!(end_of(host).code, 130);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_none_within(&marker, Duration::from_secs(15));
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let place = Place::bare("project");
+    let marker = marker();
+    let script = format!(r#"trap "" HUP; exec "{PROGRAM}" evaluate --eval "$0""#);
+    let host = place
+        .command("sh")
+        .args(["-c", &script, &format!("sleep 2; echo x: 1; : {marker}")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The host and the command's shell.
+    wait_for(&marker, 2);
+    send(&host, libc::SIGHUP);
+    assert_eq!(end_of(host).succeeds(), "x: 1\n");
+}
+
+/// The stop is longer than the command and the evaluation may take.
+#[test]
+fn a_stopped_program_stops_its_commands_and_their_time() {
+    let place = Place::bare("project");
+    place.write(
+        "script",
+        r#"(setsid sleep "$1" >/dev/null 2>&1 &)
+           for i in 1 2 3 4; do sleep 0.3; done; echo x: 1"#,
+    );
+    let marker = marker();
+    // A hard limit of 5 s.
+    let arguments = ["--budget", "2s"];
+    let host = start(&place, &format!("sh script {marker}"), &arguments);
+    // The host, the script and the daemon.
+    wait_for(&marker, 3);
+    send(&host, libc::SIGTSTP);
+    wait_for_states(&marker, "TTT");
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(states(&marker), "TTT");
+    send(&host, libc::SIGCONT);
+    assert_eq!(end_of(host).succeeds(), "x: 1\n");
+    assert_none_within(&marker, Duration::ZERO);
+}
+
+#[test]
+fn a_stopped_program_can_be_ended() {
+    let place = Place::bare("project");
+    place.write(
+        "script",
+        r#"(setsid sleep "$1" >/dev/null 2>&1 &) ; sleep "$1""#,
+    );
+    for signal in [libc::SIGTERM, libc::SIGKILL] {
+        let marker = marker();
+        let host = start(&place, &format!("sh script {marker}"), SMALL_GRACE);
+        // The host, the script and its two sleeps.
+        wait_for(&marker, 4);
+        send(&host, libc::SIGTSTP);
+        wait_for_states(&marker, "TTTT");
+        send(&host, signal);
+        send(&host, libc::SIGCONT);
+        let ended = end_of(host);
+        if signal == libc::SIGKILL {
+            assert_eq!(ended.code, -1);
+            // The grace after TERM, and some.
+            assert_none_within(&marker, Duration::from_secs(6));
+        } else {
+            assert_none_within(&marker, Duration::ZERO);
+            ended.fails(143, "stopped");
+        }
     }
 }
 
@@ -593,17 +722,17 @@ fn make_executable(place: &Place, name: &str) {
     std::fs::set_permissions(place.project().join(name), permissions).unwrap();
 }
 
-fn start(place: &Place, command: &str) -> Child {
+fn start(place: &Place, command: &str, arguments: &[&str]) -> Child {
     let mut host = place.command(PROGRAM);
     host.args(["evaluate", "--eval", command])
-        .args(["--limit", "command_grace_ms=200"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // SAFETY: signal is async-signal-safe.
     unsafe {
         host.pre_exec(|| {
             // Where the tests run in a shell's background, these are ignored.
-            for signal in [libc::SIGINT, libc::SIGHUP] {
+            for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTSTP] {
                 libc::signal(signal, libc::SIG_DFL);
             }
             Ok(())

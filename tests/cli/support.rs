@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -203,9 +203,15 @@ pub fn outcome(command: &mut Command) -> Outcome {
             unsafe { libc::kill(pid, libc::SIGKILL) };
         }
     });
-    let output = child.wait_with_output().unwrap();
+    let outcome = left(child);
     drop(ended);
     watchdog.join().unwrap();
+    outcome
+}
+
+/// What a program with piped output left, once it has ended.
+pub fn left(child: Child) -> Outcome {
+    let output = child.wait_with_output().unwrap();
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
