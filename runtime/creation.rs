@@ -38,7 +38,8 @@ const SETUPS: &[(&str, &str, &str)] = &[
     ("uv.lock", ".venv", "uv sync"),
 ];
 /// Results are not for git; definitions are.
-const IGNORE: &str = "*/*/journal.jsonl\n*/*/results.tsv\n*/*/runs/\n*/*/lock\n";
+const IGNORE: &str =
+    "*/*/journal.jsonl\n*/*/results.tsv\n*/*/results.tsv.old*\n*/*/runs/\n*/*/lock\n";
 
 /// What was asked for.
 #[derive(Debug)]

@@ -12,7 +12,9 @@
 //!
 //! A try without a verdict was interrupted. A verdict that is not settled is put into effect again.
 //! `results.tsv` is a view of this for people and older tools: tab-separated, a header, its first
-//! four columns `commit metric status description`. It is rebuilt when it does not fit the journal.
+//! four columns `commit metric status description`. It is rebuilt when it does not fit the journal. One
+//! that is there before any journal is another tool's: it is kept as `results.tsv.old`, or under the
+//! next free name (`results.tsv.old.2`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -405,6 +407,13 @@ impl Table {
             path: path.to_owned(),
             pending: None,
         };
+        let io = |cause| JournalError::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        if records.is_empty() {
+            put_aside(path).map_err(io)?;
+        }
         let mut text = TSV_HEADER.to_owned();
         for record in records {
             if let Some(row) = table.row(record) {
@@ -412,10 +421,7 @@ impl Table {
             }
         }
         if std::fs::read(path).ok().as_deref() != Some(text.as_bytes()) {
-            files::replace(path, text.as_bytes()).map_err(|cause| JournalError::Io {
-                path: path.to_owned(),
-                cause,
-            })?;
+            files::replace(path, text.as_bytes()).map_err(io)?;
         }
         Ok(table)
     }
@@ -466,6 +472,30 @@ impl Table {
             .append(true)
             .open(&self.path)
             .and_then(|mut file| file.write_all(row.as_bytes()));
+    }
+}
+
+/// Keeps a table that no journal accounts for.
+fn put_aside(path: &Path) -> std::io::Result<()> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if text.is_empty() || text == TSV_HEADER.as_bytes() {
+        return Ok(());
+    }
+    let mut n = 1;
+    loop {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".old");
+        if n > 1 {
+            aside.push(format!(".{n}"));
+        }
+        if Path::new(&aside).symlink_metadata().is_err() {
+            return std::fs::rename(path, aside);
+        }
+        n += 1;
     }
 }
 
@@ -585,6 +615,35 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn a_table_without_a_journal_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let at = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap_or_default();
+        for (there, old, next) in [
+            ("", "", ""),
+            (TSV_HEADER, "", ""),
+            ("commit\tmetric\nold\t1\n", "commit\tmetric\nold\t1\n", ""),
+            ("newer", "commit\tmetric\nold\t1\n", "newer"),
+        ] {
+            std::fs::write(directory.join("results.tsv"), there).unwrap();
+            for _ in 0..2 {
+                Journal::open(directory).unwrap();
+                assert_eq!(at("results.tsv"), TSV_HEADER);
+                assert_eq!(at("results.tsv.old"), old);
+                assert_eq!(at("results.tsv.old.2"), next);
+            }
+        }
+        Journal::open(directory)
+            .unwrap()
+            .append(baseline(1.0))
+            .unwrap();
+        std::fs::write(directory.join("results.tsv"), "garbled").unwrap();
+        Journal::open(directory).unwrap();
+        assert!(at("results.tsv").starts_with(TSV_HEADER));
+        assert!(!directory.join("results.tsv.old.3").exists());
     }
 
     #[test]
