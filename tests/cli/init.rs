@@ -691,3 +691,40 @@ fn of_two_that_make_the_same_experiment_one_wins() {
     place.write("t", "short");
     place.run(&["run"]).succeeds();
 }
+
+#[test]
+fn an_experiment_at_home_is_found_from_below_by_every_command() {
+    let place = Place::new(&[("t", "0123456789"), ("below/deep/u", "0123456789")]);
+    let size = ["-e", "benchmark_size", "--scope", "user"];
+    init(&place, &[&["-t", "t"], &size[..]].concat()).succeeds();
+    let below = |arguments: &[&str]| {
+        let mut command = place.command(PROGRAM);
+        outcome(
+            command
+                .args(arguments)
+                .current_dir(place.project().join("below/deep")),
+        )
+    };
+    assert!(below(&["list"]).succeeds().contains(ID));
+    assert!(below(&["run", "--dry-run"]).succeeds().contains(ID));
+    for (text, arguments) in [
+        ("012345678", &["run"][..]),
+        ("01234567", &["run", "--resume"]),
+        ("0123456", &["run", "-x", ID]),
+        ("012345", &["run", "-t", "../../t", "-e", "benchmark_size"]),
+    ] {
+        place.write("t", text);
+        let judged = below(arguments).succeeds();
+        assert!(judged.starts_with("keep: "), "{arguments:?}: {judged}");
+    }
+    below(&[&["init", "-t", "../../t"], &size[..]].concat()).fails(3, "exists already");
+    below(&[&["init", "-t", "u"], &size[..]].concat()).succeeds();
+    let home = place.home().join(".autoresearch/custom/u-benchmark_size");
+    let written = definition(&place, home);
+    assert_eq!(written["target"][0].as_str(), Some("below/deep/u"));
+    assert_eq!(place.run(&["list"]).succeeds().lines().count(), 3);
+    assert!(!place.project().join("below/deep/.autoresearch").exists());
+    assert_eq!(untracked(&place), " M t");
+    let measured = below(&["evaluate", "-t", "u", "-e", "benchmark_size"]).succeeds();
+    assert!(measured.starts_with("size_bytes: 10"), "{measured}");
+}
