@@ -15,7 +15,7 @@ use crate::instrument::Instrument;
 use crate::journal::Journal;
 use crate::measure::Direction;
 use crate::process::{CommandLine, Launcher};
-use crate::project::{self, DEFINITION, DIRECTORY, Found, Project, Scope, lexically};
+use crate::project::{self, DEFINITION, DIRECTORY, Definition, Found, Project, Scope, lexically};
 use crate::workspace::Contents;
 
 /// The domain where none is given.
@@ -91,8 +91,8 @@ impl Plan {
     /// Checks the rest: the evaluator, the target's files and that the name is free. Finds out what
     /// the worktrees need, and gives the parameters the types that the evaluator says.
     pub fn check(mut self, host: &Host, project: &Project) -> Result<Found, Failure> {
-        if self.directory.join(DEFINITION).exists() {
-            return Err(self.taken());
+        if is_taken(&self.directory) {
+            return Err(self.taken(project));
         }
         check_targets(project, &self.experiment.target)?;
         detect_needs(project, &mut self.experiment)?;
@@ -127,13 +127,14 @@ impl Plan {
         Ok(Found {
             id: self.id,
             directory: self.directory,
+            definition: Definition::Toml,
             experiment: self.experiment,
         })
     }
 
-    fn taken(&self) -> Failure {
+    fn taken(&self, project: &Project) -> Failure {
         let id = &self.id;
-        let other = project::load(&self.directory)
+        let other = project::load(&self.directory, &project.directory)
             .ok()
             .and_then(|experiment| experiment.project);
         match other.filter(|other| Some(other) != self.experiment.project.as_ref()) {
@@ -192,7 +193,7 @@ pub fn create(
         Notify::clone(notify),
     )?;
     let held = lab.workspace().hold()?;
-    if found.directory.join(DEFINITION).exists() {
+    if is_taken(&found.directory) {
         return Err(exists(&found.id, &found.directory));
     }
     notify(Notice::Needs(&found.experiment.workspace));
@@ -212,6 +213,10 @@ pub fn create(
     }
     drop(held);
     Ok(found)
+}
+
+fn is_taken(directory: &Path) -> bool {
+    directory.join(DEFINITION).exists() || Definition::find(directory).is_some()
 }
 
 fn exists(id: &Id, directory: &Path) -> Failure {

@@ -15,7 +15,7 @@ use crate::instrument::{self, Instrument};
 use crate::journal::{Baseline, Event as Recorded, History, Incumbent, Journal, Judged, Try};
 use crate::measure::Measurement;
 use crate::process::{self, Cancel, CommandLine, Exit as ProcessExit, Launcher};
-use crate::project::{DIRECTORY, Found, Project};
+use crate::project::{DIRECTORY, Definition, Found, Project};
 use crate::runlog::RunLog;
 use crate::session::{Session, Side, Step};
 use crate::text;
@@ -133,6 +133,7 @@ impl<'a> Lab<'a> {
         (self.notify)(Notice::MeasuringBaseline);
         let started = Instant::now();
         let tree = self.tree(Slot::First, commit)?;
+        self.incumbent_contents(&tree)?;
         let log = RunLog::open(&self.found.directory, 0, "baseline");
         let (report, value) = self
             .measure(&tree, log)
@@ -154,13 +155,17 @@ impl<'a> Lab<'a> {
         })
     }
 
-    /// Records a baseline and makes the branch, which must not exist yet.
+    /// Records a baseline and makes the branch, which must not exist yet, or be there if the
+    /// original tool made it.
     pub fn start(&self, journal: &mut Journal, baseline: Baseline) -> Result<(), Failure> {
         let commit = baseline.commit.clone();
+        let before = self.branch_of_the_original()?.map(|_| commit.clone());
         journal.append(Recorded::Baseline(baseline))?;
-        self.project
-            .repository
-            .update_refs(&[(self.found.id.branch(), &commit, Some(""))])?;
+        self.project.repository.update_refs(&[(
+            self.found.id.branch(),
+            &commit,
+            Some(before.as_deref().unwrap_or_default()),
+        )])?;
         Ok(())
     }
 
@@ -257,14 +262,25 @@ impl<'a> Lab<'a> {
         }
     }
 
-    /// The commit that the experiment starts from: the user's HEAD. A branch that is there already
-    /// is that of a journal which was lost.
+    /// The commit that the experiment starts from: the user's HEAD, or what the original tool has
+    /// kept. Any other branch that is there already is that of a journal which was lost.
     fn start_commit(&self) -> Result<CommitId, Failure> {
+        if let Some(tip) = self.branch_of_the_original()? {
+            return Ok(tip);
+        }
         let branch = self.found.id.branch();
         if self.project.repository.resolve(&branch)?.is_some() {
             return Err(branch_exists(&self.found.id));
         }
         Ok(self.project.repository.head.clone())
+    }
+
+    /// Where the original tool left the branch of an experiment of its own.
+    fn branch_of_the_original(&self) -> Result<Option<CommitId>, Failure> {
+        match self.found.definition {
+            Definition::Toml => Ok(None),
+            Definition::Config => Ok(self.project.repository.resolve(&self.found.id.branch())?),
+        }
     }
 
     /// Tells of files that the user has committed since: they are not in what is measured.
@@ -393,14 +409,7 @@ impl<'a> Lab<'a> {
     ) -> Result<Option<Turn>, Failure> {
         let contents = Contents::read(&self.project.directory, self.targets())?;
         let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
-        let incumbent_contents =
-            Contents::read(&tree.directory, self.targets()).map_err(|failure| {
-                Failure {
-                    message: format!("in the best version's commit: {}", failure.message),
-                    ..failure
-                }
-                .hint("a target that was added later needs an experiment of its own")
-            })?;
+        let incumbent_contents = self.incumbent_contents(&tree)?;
         if contents == incumbent_contents {
             return Ok(None);
         }
@@ -454,6 +463,17 @@ impl<'a> Lab<'a> {
             report: None,
             incumbent_report: None,
         }))
+    }
+
+    /// The target in a worktree that stands at the incumbent.
+    fn incumbent_contents(&self, tree: &Tree) -> Result<Contents, Failure> {
+        Contents::read(&tree.directory, self.targets()).map_err(|failure| {
+            Failure {
+                message: format!("in the best version's commit: {}", failure.message),
+                ..failure
+            }
+            .hint("commit the target; one that was added later needs an experiment of its own")
+        })
     }
 
     fn measure_side(

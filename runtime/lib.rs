@@ -9,7 +9,7 @@
 //! | [`decision`] | measurements and policy to a verdict with its reason |
 //! | [`session`] | a session as a state machine without I/O: what to do next |
 //! | [`evaluator`] | what an evaluator says of itself; the owner's settings checked against it |
-//! | [`experiment`] | `experiment.toml`: its keys, defaults and checks |
+//! | [`experiment`] | `experiment.toml`, and the original tool's `config.cfg`: their keys, defaults and checks |
 //! | [`environment`] | the environment of commands |
 //! | [`text`] | text from outside, made fit for terminal, log and prompt |
 //! | [`failure`] | a failure as its user sees it; the exit codes |
@@ -55,8 +55,9 @@
 //!    where it still is the candidate that was judged. Every candidate stays reachable as
 //!    `refs/autoresearch/{domain}/{name}/{n}`.
 //! 5. What judges is out of the candidate's reach: the experiment and the evaluator are read from
-//!    the user's checkout, every other file of a worktree comes from the incumbent, or is one that
-//!    git ignores: build caches stay, and a candidate could leave something in them.
+//!    the user's checkout, every other file of a worktree comes from the incumbent, is shared from
+//!    the checkout, or is one that git ignores: build caches stay, and a candidate could leave
+//!    something in them.
 //! 6. Nothing from a guest or a command is believed unchecked: numbers are finite, names declared,
 //!    sizes bounded, and control characters removed before a terminal or a log sees them.
 //! 7. Deny by default: a component gets its candidate's directory read-only, clocks and randomness,

@@ -5,14 +5,29 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::directories;
-use crate::experiment::{Experiment, ExperimentError, Id};
+use crate::experiment::{ConfigError, Experiment, ExperimentError, Id};
 use crate::failure::{Exit, Failure};
 use crate::git::Repository;
+use crate::journal;
 
 /// The directory that holds experiments, in a project and in the user's home.
 pub const DIRECTORY: &str = ".autoresearch";
 /// The name of an experiment's definition.
 pub const DEFINITION: &str = "experiment.toml";
+/// The name of a definition that the original tool made.
+const CONFIG: &str = "config.cfg";
+/// What an experiment's directory holds that is no part of what the original tool's commands need.
+const NOT_SHARED: &[&str] = &[
+    CONFIG,
+    ".gitignore",
+    "__pycache__",
+    "journal.jsonl",
+    "lock",
+    "program.md",
+    "results.tsv",
+    "run.log",
+    "runs",
+];
 
 /// A directory of the user's checkout, with the experiments about it.
 #[derive(Debug, Clone)]
@@ -33,11 +48,36 @@ pub enum Scope {
     User,
 }
 
+/// The file that defines an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Definition {
+    Toml,
+    /// The original tool's.
+    Config,
+}
+
+impl Definition {
+    /// The one in an experiment's directory, if there is one.
+    pub fn find(directory: &Path) -> Option<Self> {
+        [Self::Toml, Self::Config]
+            .into_iter()
+            .find(|definition| directory.join(definition.file_name()).is_file())
+    }
+
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Toml => DEFINITION,
+            Self::Config => CONFIG,
+        }
+    }
+}
+
 /// An experiment and its place.
 #[derive(Debug, Clone)]
 pub struct Found {
     pub id: Id,
     pub directory: PathBuf,
+    pub definition: Definition,
     pub experiment: Experiment,
 }
 
@@ -56,7 +96,7 @@ impl Project {
         })?;
         let repository = Repository::discover(&base)?;
         // Only read where the nearest directory leaves it open.
-        let of_the_user = LazyCell::new(user_projects);
+        let of_the_user = LazyCell::new(|| user_projects(&repository));
         let directory = base
             .ancestors()
             .take_while(|ancestor| ancestor.starts_with(&repository.top))
@@ -114,14 +154,17 @@ impl Project {
             let Ok(directory) = self.experiment_directory(id, scope) else {
                 continue;
             };
-            if directory.join(DEFINITION).is_file() {
-                let experiment = load(&directory)?;
-                if scope == Scope::User && !self.is_about_this(&experiment) {
+            if let Some(definition) = Definition::find(&directory) {
+                let experiment = load(&directory, &self.directory)?;
+                if scope == Scope::User
+                    && !is_about(&directory, &experiment, &self.repository, &self.directory)
+                {
                     continue;
                 }
                 return Ok(Found {
                     id: id.clone(),
                     directory,
+                    definition,
                     experiment,
                 });
             }
@@ -162,16 +205,44 @@ impl Project {
 
     fn owns(&self, directory: &Path) -> bool {
         directory.starts_with(&self.directory)
-            // One that cannot be read is listed, with what is wrong with it.
-            || load(directory).map_or(true, |experiment| self.is_about_this(&experiment))
+            || match read(directory, &self.directory) {
+                Ok(experiment) => {
+                    is_about(directory, &experiment, &self.repository, &self.directory)
+                }
+                Err(ExperimentError::Config(ConfigError::Outside { .. })) => false,
+                // One that cannot be read is listed, with what is wrong with it.
+                Err(_) => true,
+            }
     }
+}
 
-    fn is_about_this(&self, experiment: &Experiment) -> bool {
-        experiment
+/// Whether an experiment in the user's own directory is about a project.
+///
+/// The original tool's do not say: they are about a project that has the target, and of several
+/// about the one whose commits are in the record.
+fn is_about(
+    directory: &Path,
+    experiment: &Experiment,
+    repository: &Repository,
+    project: &Path,
+) -> bool {
+    if Definition::find(directory) != Some(Definition::Config) {
+        return experiment
             .project
             .as_ref()
-            .is_some_and(|project| Path::new(project) == self.directory)
+            .is_some_and(|named| Path::new(named) == project);
     }
+    let known = |commit: &str| {
+        repository
+            .resolve(&format!("{commit}^{{commit}}"))
+            .is_ok_and(|found| found.is_some())
+    };
+    let targets = &mut experiment.target.iter();
+    targets.all(|target| project.join(target).is_file())
+        && journal::read(directory)
+            .ok()
+            .and_then(|history| history.incumbent)
+            .is_none_or(|incumbent| known(&incumbent.commit))
 }
 
 /// A path without `.` and `..`, which need not exist.
@@ -189,22 +260,69 @@ pub fn lexically(path: &Path) -> PathBuf {
     plain
 }
 
-/// Reads an experiment's definition.
-pub fn load(directory: &Path) -> Result<Experiment, Failure> {
-    let path = directory.join(DEFINITION);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::input(format!("cannot read `{}`: {error}", path.display())).hint("mend the file")
-    })?;
-    Experiment::parse(&text).map_err(|error| {
+/// Reads the definition of an experiment about a project.
+pub fn load(directory: &Path, project: &Path) -> Result<Experiment, Failure> {
+    read(directory, project).map_err(|error| {
+        let path = directory.join(file_of(directory).file_name());
         let failure = Failure::input(format!("`{}` cannot be used: {error}", path.display()));
         match error {
             ExperimentError::Syntax(span) => failure
                 .detail(span.trim_end())
                 .hint("mend the file at the place shown"),
             ExperimentError::Version(_) => failure.hint("use a newer version of autoresearch"),
-            ExperimentError::Invalid(_) => failure.hint("mend the file"),
+            ExperimentError::Invalid(_) | ExperimentError::Unreadable(_) => {
+                failure.hint("mend the file")
+            }
+            ExperimentError::Config(error) => failure.hint(error.hint()),
         }
     })
+}
+
+fn read(directory: &Path, project: &Path) -> Result<Experiment, ExperimentError> {
+    let definition = file_of(directory);
+    let bytes = std::fs::read(directory.join(definition.file_name()))
+        .map_err(|error| ExperimentError::Unreadable(error.to_string()))?;
+    match definition {
+        Definition::Toml => {
+            let text = String::from_utf8(bytes)
+                .map_err(|error| ExperimentError::Unreadable(error.to_string()))?;
+            Experiment::parse(&text)
+        }
+        Definition::Config => {
+            let mut experiment = Experiment::from_config(&bytes, project)?;
+            experiment.workspace.share = belongings(directory, project);
+            Ok(experiment)
+        }
+    }
+}
+
+/// The definition to read, or to miss.
+fn file_of(directory: &Path) -> Definition {
+    Definition::find(directory).unwrap_or(Definition::Toml)
+}
+
+/// What else is in the directory of an experiment of the original tool's, relative to the project:
+/// the command may need it, and git need not know it.
+fn belongings(directory: &Path, project: &Path) -> Vec<String> {
+    let (Ok(prefix), Ok(entries)) = (
+        directory.strip_prefix(project),
+        std::fs::read_dir(directory),
+    ) else {
+        return Vec::new();
+    };
+    let mut found: Vec<String> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            let path = entry.path();
+            let needed = (path.is_file() || path.is_dir())
+                && !NOT_SHARED.contains(&name.as_str())
+                && !name.starts_with("results.tsv.");
+            needed.then(|| prefix.join(name).to_str().map(str::to_owned))?
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// The experiments in a directory of them, by id.
@@ -214,7 +332,7 @@ fn definitions(root: &Path) -> Vec<(Id, PathBuf)> {
         for name in subdirectories(&root.join(&domain)) {
             let directory = root.join(&domain).join(&name);
             if let Ok(id) = Id::new(&domain, &name)
-                && directory.join(DEFINITION).is_file()
+                && Definition::find(&directory).is_some()
             {
                 found.push((id, directory));
             }
@@ -223,20 +341,27 @@ fn definitions(root: &Path) -> Vec<(Id, PathBuf)> {
     found
 }
 
-/// The projects that the user's own experiments are about.
-fn user_projects() -> Vec<PathBuf> {
+/// The projects that the user's own experiments are about; of the original tool's, whether it is the
+/// whole of this repository.
+fn user_projects(repository: &Repository) -> Vec<PathBuf> {
     directories::user_experiments()
         .map(|root| definitions(&root))
         .unwrap_or_default()
         .into_iter()
-        .filter_map(|(_, directory)| load(&directory).ok()?.project)
-        .map(PathBuf::from)
+        .filter_map(|(_, directory)| {
+            let experiment = read(&directory, &repository.top).ok()?;
+            match &experiment.project {
+                Some(project) => Some(PathBuf::from(project)),
+                None => is_about(&directory, &experiment, repository, &repository.top)
+                    .then(|| repository.top.clone()),
+            }
+        })
         .collect()
 }
 
 /// When anything was last written about an experiment.
 fn last_activity(directory: &Path) -> SystemTime {
-    ["journal.jsonl", DEFINITION]
+    ["journal.jsonl", DEFINITION, CONFIG]
         .iter()
         .filter_map(|name| directory.join(name).metadata().ok()?.modified().ok())
         .max()

@@ -16,7 +16,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("unsafe {", &["process/", "host/cache.rs"]),
     ("std::io::stdout", &["cli/ui.rs"]),
     ("std::io::stderr", &["cli/ui.rs"]),
-    ("Experiment::parse(", &["experiment.rs", "project.rs"]),
+    ("Experiment::parse(", &["experiment/", "project.rs"]),
+    ("Experiment::from_config(", &["experiment/", "project.rs"]),
     (
         "journal.jsonl",
         &["journal.rs", "project.rs", "creation.rs"],

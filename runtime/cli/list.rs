@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let ui = &context.ui;
     let mut rows = Vec::new();
     for (id, directory) in project.ids() {
-        let history = project::load(&directory)
+        let history = project::load(&directory, &project.directory)
             .map_err(|failure| failure.message)
             .and_then(|_| journal::read(&directory).map_err(|error| error.to_string()));
         rows.push((id.to_string(), history));

@@ -93,7 +93,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         )
         .hint(format!(
             "edit `{}`",
-            found.directory.join("experiment.toml").display()
+            found.directory.join(found.definition.file_name()).display()
         ))
         .into());
     }

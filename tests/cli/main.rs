@@ -14,5 +14,6 @@ mod experiments;
 mod guests;
 mod hostile;
 mod init;
+mod old;
 mod run;
 mod support;

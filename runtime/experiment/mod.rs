@@ -1,5 +1,7 @@
 //! An experiment's definition: `experiment.toml`, its defaults, and what is checked about it.
 //!
+//! `config` reads the original tool's.
+//!
 //! ```toml
 //! version = 1
 //! target = ["src/search.py"]        # relative to the project
@@ -26,6 +28,8 @@
 //! memory_mib = 256
 //! ```
 
+mod config;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::str::FromStr;
@@ -39,6 +43,8 @@ use crate::evaluator::Given;
 use crate::host::Limits;
 use crate::measure::Direction;
 use crate::process::CommandLine;
+
+pub use config::ConfigError;
 
 /// The version of the file's format.
 pub const VERSION: i64 = 1;
@@ -180,6 +186,10 @@ pub enum ExperimentError {
     Version(String),
     #[error("{0}")]
     Invalid(String),
+    #[error("{0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 impl Experiment {
@@ -199,6 +209,11 @@ impl Experiment {
         let experiment: Experiment = toml::from_str(text).map_err(syntax)?;
         experiment.check().map_err(ExperimentError::Invalid)?;
         Ok(experiment)
+    }
+
+    /// Reads the original tool's file, for the project that it is about.
+    pub fn from_config(bytes: &[u8], project: &Path) -> Result<Self, ExperimentError> {
+        Ok(config::parse(bytes, project)?)
     }
 
     /// The file's text.
