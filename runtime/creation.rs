@@ -14,7 +14,7 @@ use crate::host::{Host, Limits};
 use crate::instrument::Instrument;
 use crate::journal::Journal;
 use crate::measure::Direction;
-use crate::process::{CommandLine, Launcher};
+use crate::process::{Cancel, CommandLine, Launcher};
 use crate::project::{self, DEFINITION, DIRECTORY, Definition, Found, Project, Scope, lexically};
 use crate::workspace::Contents;
 
@@ -181,6 +181,7 @@ pub fn create(
     project: &Project,
     plan: Plan,
     notify: &Notify,
+    cancel: &Cancel,
 ) -> Result<Found, Failure> {
     let constraints = plan.constraints.clone();
     let found = plan.check(host, project)?;
@@ -191,6 +192,7 @@ pub fn create(
         found.clone(),
         &directories::state()?,
         Notify::clone(notify),
+        cancel.clone(),
     )?;
     let held = lab.workspace().hold()?;
     if is_taken(&found.directory) {

@@ -152,6 +152,14 @@ pub struct Ruling {
 }
 
 impl Ruling {
+    /// A candidate that is not worth measuring.
+    pub fn discard(reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Discard,
+            reason: reason.into(),
+        }
+    }
+
     /// A candidate that could not be measured.
     pub fn crash(reason: impl Into<String>) -> Self {
         Self {

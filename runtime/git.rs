@@ -5,13 +5,18 @@
 //! administrative directory, so what stands in its `.git` file is not believed: a command that ran
 //! there could have changed it.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
 
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::process;
 use crate::text;
 
@@ -27,6 +32,11 @@ const OVERRIDES: &[&str] = &[
     "advice.detachedHead=false",
     "submodule.recurse=false",
     "core.safecrlf=false",
+    // So that a file's times tell whether it was written to.
+    "core.ignoreStat=false",
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.untrackedCache=false",
     // The journal names commits: they are on the disk before it is. So are the experiment's refs
     // (see `update_refs`), but not the HEADs of worktrees.
     "core.fsync=loose-object",
@@ -35,8 +45,17 @@ const OVERRIDES: &[&str] = &[
     "core.filesRefLockTimeout=1000",
 ];
 
+/// The settings by which git can be made to run a program, or to read more settings, in what is
+/// called here, and that no override reaches: their names are open.
+const PROGRAMS: &str = r"^(filter|include|includeif|extensions)\..*|core\.attributesfile$";
+
 /// Who commits where git knows nobody.
 const NOBODY: &str = "autoresearch";
+const NOBODY_EMAIL: &str = "autoresearch@localhost";
+
+/// How long the user's own git may hold the index of a checkout, in waits.
+const INDEX_LOCK_RETRIES: u32 = 10;
+const INDEX_LOCK_WAIT: Duration = Duration::from_millis(50);
 
 /// A commit's full object name.
 pub type CommitId = String;
@@ -66,6 +85,33 @@ pub struct Worktree {
     admin: PathBuf,
 }
 
+/// What a worktree of ours was before somebody worked in it.
+#[derive(Debug)]
+pub struct Snapshot {
+    index: Vec<u8>,
+    /// When the index was written, which git compares with the files' times.
+    written: SystemTime,
+    head: CommitId,
+    /// HEAD as it is written, which tells a branch from the commit that it stands for.
+    head_text: Vec<u8>,
+    link: Vec<u8>,
+    submodules: BTreeMap<PathBuf, Stamp>,
+}
+
+/// By what a change of a file is known without reading it: the kernel sets the last one.
+type Stamp = (u64, u32, i64, i64, i64);
+
+/// What somebody changed in a worktree of ours.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Relative to the top: changed, new and not ignored, gone, or of another mode or type.
+    pub paths: Vec<PathBuf>,
+    /// HEAD was moved. It is back where it was.
+    pub head: bool,
+    /// The file that makes it a worktree was changed. It is as it was.
+    pub link: bool,
+}
+
 /// Why git did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -77,6 +123,8 @@ pub enum GitError {
     Bare(PathBuf),
     #[error("the repository has no commit yet")]
     NoCommit,
+    #[error("git's settings have changed while an agent or a command was running: {0}")]
+    Planted(String),
     #[error("git {what} failed: {message}")]
     Failed { what: &'static str, message: String },
 }
@@ -96,6 +144,9 @@ impl From<GitError> for Failure {
             }
             GitError::NoCommit => Failure::new(Exit::Environment, message)
                 .hint("commit the project first: `git add -A && git commit -m start`"),
+            GitError::Planted(_) => Failure::new(Exit::Environment, message).hint(
+                "git runs programs by these: see `git config --list --show-origin`; if the change is yours, run again",
+            ),
             GitError::Failed { .. } => {
                 Failure::new(Exit::Environment, message).hint("mend the repository and run again")
             }
@@ -152,18 +203,8 @@ impl Repository {
                 .args(["ls-tree", "-z", "--full-tree", commit, "--"])
                 .args(paths),
         )?;
-        Ok(output
-            .stdout
-            .split(|&b| b == 0)
-            .filter_map(|entry| {
-                let tab = entry.iter().position(|&b| b == b'\t')?;
-                let (information, path) = entry.split_at(tab);
-                let mode = information.split(|&b| b == b' ').next()?;
-                Some((
-                    String::from_utf8_lossy(mode).into_owned(),
-                    PathBuf::from(OsString::from_vec(path.get(1..)?.to_vec())),
-                ))
-            })
+        Ok(listed(&output.stdout)
+            .filter_map(|(path, words)| Some(((*words.first()?).to_owned(), path)))
             .collect())
     }
 
@@ -265,6 +306,157 @@ impl Repository {
         )?;
         let names = String::from_utf8_lossy(&output.stdout);
         Ok(names.lines().map(str::to_owned).collect())
+    }
+
+    /// Whether a ref stands for a commit, as far as that can be seen without asking git.
+    pub fn is_at(&self, reference: &str, commit: &str) -> bool {
+        std::fs::read_to_string(self.common.join(reference)).is_ok_and(|text| text.trim() == commit)
+    }
+
+    /// All by which git could be made to run a program, to be compared with later.
+    pub fn programs(&self) -> Result<String, GitError> {
+        let output = run(self.git().args(["config", "-z", "--get-regexp", PROGRAMS]))?;
+        let mut programs = String::from_utf8_lossy(&output.stdout).into_owned();
+        let attributes = std::fs::read(self.common.join("info/attributes")).unwrap_or_default();
+        programs.push_str(&String::from_utf8_lossy(&attributes));
+        Ok(programs)
+    }
+
+    /// Checks that nothing has been added to what git could be made to run.
+    pub fn check_programs(&self, before: &str) -> Result<(), GitError> {
+        let now = self.programs()?;
+        if now == before {
+            return Ok(());
+        }
+        let new = now
+            .split(['\0', '\n'])
+            .find(|part| !part.is_empty() && !before.contains(part))
+            .unwrap_or("something is gone");
+        Err(GitError::Planted(text::clean_line(new, 100)))
+    }
+
+    /// A commit like another one, with this message.
+    pub fn with_message(&self, commit: &str, message: &str) -> Result<CommitId, GitError> {
+        let output = as_somebody(|identity| {
+            let mut command = self.git();
+            command.envs(identity.iter().copied()).args([
+                "commit-tree",
+                &format!("{commit}^{{tree}}"),
+                "-p",
+                &format!("{commit}^"),
+                "-F",
+                "-",
+            ]);
+            run_with_input(&mut command, message.as_bytes())
+        })?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        } else {
+            Err(failed("commit-tree", &output))
+        }
+    }
+
+    /// The checkouts, the user's and linked ones, that have a branch checked out.
+    pub fn checkouts_of(&self, branch: &str) -> Result<Vec<PathBuf>, GitError> {
+        // What the files cannot tell for a repository with reftables.
+        if !self.is_checked_out(branch) && !self.common.join("reftable").is_dir() {
+            return Ok(Vec::new());
+        }
+        let output = succeed(
+            "worktree list",
+            self.git().args(["worktree", "list", "--porcelain", "-z"]),
+        )?;
+        let mut found = Vec::new();
+        let mut root = None;
+        for line in output.stdout.split(|&b| b == 0) {
+            if let Some(path) = line.strip_prefix(b"worktree ") {
+                root = Some(PathBuf::from(OsStr::from_bytes(path)));
+            } else if line.strip_prefix(b"branch ") == Some(branch.as_bytes()) {
+                found.extend(root.take());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Lets the index of a checkout go along with its branch from one commit to another, for paths
+    /// that are in the index as in the one. Returns the other paths.
+    pub fn follow(
+        &self,
+        checkout: &Path,
+        from: &str,
+        to: &str,
+        paths: &[PathBuf],
+    ) -> Result<Vec<PathBuf>, GitError> {
+        let there = || {
+            let mut command = git(&[]);
+            command.arg("-C").arg(checkout);
+            command
+        };
+        let entries = |commit: &str| -> Result<BTreeMap<PathBuf, String>, GitError> {
+            let output = succeed(
+                "ls-tree",
+                there()
+                    .args(["ls-tree", "-z", "--full-tree", commit, "--"])
+                    .args(paths),
+            )?;
+            // `mode type name`, in the index `mode name stage`.
+            Ok(listed(&output.stdout)
+                .filter_map(|(path, words)| match words.as_slice() {
+                    [mode, _, name] => Some((path, format!("{mode} {name}"))),
+                    _ => None,
+                })
+                .collect())
+        };
+        let (from, to) = (entries(from)?, entries(to)?);
+        let output = succeed(
+            "ls-files",
+            there()
+                .args(["ls-files", "-s", "-z", "--full-name", "--"])
+                .args(paths),
+        )?;
+        let now: BTreeMap<PathBuf, String> = listed(&output.stdout)
+            .filter_map(|(path, words)| match words.as_slice() {
+                [mode, name, "0"] => Some((path, format!("{mode} {name}"))),
+                _ => None,
+            })
+            .collect();
+        let mut input = Vec::new();
+        let mut others = Vec::new();
+        for path in paths {
+            let (Some(from), Some(to)) = (from.get(path), to.get(path)) else {
+                continue;
+            };
+            match now.get(path) {
+                Some(now) if now == to => {}
+                Some(now) if now == from => {
+                    input.extend(format!("{to}\t").bytes());
+                    input.extend(path.as_os_str().as_bytes());
+                    input.push(0);
+                }
+                _ => others.push(path.clone()),
+            }
+        }
+        if input.is_empty() {
+            return Ok(others);
+        }
+        let update =
+            || run_with_input(there().args(["update-index", "-z", "--index-info"]), &input);
+        let is_locked = |output: &Output| has(&output.stderr, "index.lock': File exists");
+        let mut output = update()?;
+        for _ in 0..INDEX_LOCK_RETRIES {
+            if !is_locked(&output) {
+                break;
+            }
+            std::thread::sleep(INDEX_LOCK_WAIT);
+            output = update()?;
+        }
+        if output.status.success() {
+            Ok(others)
+        } else if is_locked(&output) {
+            Ok(paths.to_vec())
+        } else {
+            Err(failed("update-index", &output))
+        }
     }
 
     /// Whether a branch is checked out, here or in another worktree.
@@ -388,10 +580,7 @@ impl Worktree {
 
     /// Makes every tracked file what it is in `commit`. What is not tracked stays.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
-        // A killed git leaves its locks; nobody else works in this worktree.
-        for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
-            let _ = std::fs::remove_file(self.admin.join(lock));
-        }
+        self.remove_locks();
         succeed(
             "checkout",
             self.git()
@@ -407,18 +596,115 @@ impl Worktree {
         succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
     }
 
+    /// What it is now, to see later what somebody changed.
+    ///
+    /// It must stand at a commit as [`Worktree::reset`] leaves it.
+    pub fn snapshot(&self) -> Result<Snapshot, GitError> {
+        let index = self.admin.join("index");
+        let written = index.metadata().and_then(|metadata| metadata.modified());
+        Ok(Snapshot {
+            index: std::fs::read(&index).map_err(GitError::NotRun)?,
+            written: written.map_err(GitError::NotRun)?,
+            head: self.head().unwrap_or_default(),
+            head_text: std::fs::read(self.admin.join("HEAD")).map_err(GitError::NotRun)?,
+            link: std::fs::read(self.root.join(".git")).map_err(GitError::NotRun)?,
+            submodules: self.submodules()?,
+        })
+    }
+
+    /// What was changed since; git's own state is as it was again.
+    ///
+    /// Nothing is believed that stands in the worktree, nor the index: files can be hidden in it.
+    pub fn touched(&self, before: &Snapshot) -> Result<Touched, GitError> {
+        let mut touched = Touched::default();
+        let index = self.admin.join("index");
+        self.remove_locks();
+        let restore_index = || {
+            if std::fs::read(&index).ok().as_ref() != Some(&before.index) {
+                files::replace(&index, &before.index)?;
+            }
+            File::open(&index)?.set_modified(before.written)
+        };
+        restore_index().map_err(GitError::NotRun)?;
+        let text = std::fs::read(self.admin.join("HEAD")).ok();
+        if text.as_ref() != Some(&before.head_text) || self.head().as_ref() != Some(&before.head) {
+            touched.head = true;
+            succeed(
+                "update-ref",
+                self.git()
+                    .args(["update-ref", "--no-deref", "HEAD", &before.head]),
+            )?;
+        }
+        let link = self.root.join(".git");
+        let is_file = link
+            .symlink_metadata()
+            .is_ok_and(|metadata| metadata.is_file());
+        if !is_file || std::fs::read(&link).ok().as_ref() != Some(&before.link) {
+            touched.link = true;
+            let _ = std::fs::remove_dir_all(&link);
+            let _ = std::fs::remove_file(&link);
+            std::fs::write(&link, &before.link).map_err(GitError::NotRun)?;
+        }
+        let output = succeed(
+            "status",
+            self.git().args([
+                "status",
+                "--porcelain",
+                "-z",
+                "--no-renames",
+                "--untracked-files=all",
+                // It would run git in there, with whatever settings are found in there.
+                "--ignore-submodules=dirty",
+            ]),
+        )?;
+        touched.paths = output
+            .stdout
+            .split(|&b| b == 0)
+            .filter_map(|entry| Some(PathBuf::from(OsStr::from_bytes(entry.get(3..)?))))
+            .collect();
+        let submodules = self.submodules()?;
+        let changed = submodules
+            .iter()
+            .filter(|(path, stamp)| before.submodules.get(*path) != Some(stamp));
+        let gone = before
+            .submodules
+            .iter()
+            .filter(|(path, _)| !submodules.contains_key(*path));
+        touched
+            .paths
+            .extend(changed.chain(gone).map(|(path, _)| path.clone()));
+        Ok(touched)
+    }
+
+    /// Every file in the submodules that are there.
+    fn submodules(&self) -> Result<BTreeMap<PathBuf, Stamp>, GitError> {
+        let mut found = BTreeMap::new();
+        if !self.root.join(".gitmodules").exists() {
+            return Ok(found);
+        }
+        let output = succeed("ls-files", self.git().args(["ls-files", "-s", "-z"]))?;
+        for (path, words) in listed(&output.stdout) {
+            if words.first() == Some(&"160000") {
+                walk(&self.root, &path, &mut found);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A killed git leaves its locks; nobody else works in this worktree.
+    fn remove_locks(&self) {
+        for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
+            let _ = std::fs::remove_file(self.admin.join(lock));
+        }
+    }
+
     /// Commits `paths` (relative to the top) as they are; `None` where they are as in HEAD.
     pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<CommitId>, GitError> {
         let before = self.head();
-        let commit = |known: bool| {
+        let output = as_somebody(|identity| {
             let mut command = self.git();
-            if !known {
-                for who in ["AUTHOR", "COMMITTER"] {
-                    command.env(format!("GIT_{who}_NAME"), NOBODY);
-                    command.env(format!("GIT_{who}_EMAIL"), format!("{NOBODY}@localhost"));
-                }
-            }
             command
+                .envs(identity.iter().copied())
                 .args([
                     "commit",
                     "--quiet",
@@ -430,11 +716,7 @@ impl Worktree {
                 .args(["--only", "--"])
                 .args(paths);
             run(&mut command)
-        };
-        let mut output = commit(true)?;
-        if output.status.code() == Some(128) && has(&output.stderr, "user.email") {
-            output = commit(false)?;
-        }
+        })?;
         let after = self.head();
         match output.status.code() {
             Some(0) if after.is_some() && after != before => Ok(after),
@@ -450,6 +732,60 @@ impl Worktree {
         ]);
         command.arg("-C").arg(&self.root);
         command
+    }
+}
+
+/// Commits as the user, or as [`NOBODY`] where git does not know who that is.
+fn as_somebody(
+    commit: impl Fn(&[(&str, &str)]) -> Result<Output, GitError>,
+) -> Result<Output, GitError> {
+    let output = commit(&[])?;
+    if output.status.code() == Some(128) && has(&output.stderr, "user.email") {
+        return commit(&[
+            ("GIT_AUTHOR_NAME", NOBODY),
+            ("GIT_AUTHOR_EMAIL", NOBODY_EMAIL),
+            ("GIT_COMMITTER_NAME", NOBODY),
+            ("GIT_COMMITTER_EMAIL", NOBODY_EMAIL),
+        ]);
+    }
+    Ok(output)
+}
+
+/// The entries of `words<TAB>path<NUL>`.
+fn listed(output: &[u8]) -> impl Iterator<Item = (PathBuf, Vec<&str>)> {
+    output.split(|&b| b == 0).filter_map(|entry| {
+        let tab = entry.iter().position(|&b| b == b'\t')?;
+        let (words, path) = entry.split_at(tab);
+        let words = std::str::from_utf8(words).ok()?;
+        Some((
+            PathBuf::from(OsStr::from_bytes(path.get(1..)?)),
+            words.split(' ').collect(),
+        ))
+    })
+}
+
+/// The stamps of everything below a path that is no directory. Links are not followed.
+fn walk(root: &Path, path: &Path, found: &mut BTreeMap<PathBuf, Stamp>) {
+    let Ok(metadata) = root.join(path).symlink_metadata() else {
+        return;
+    };
+    if !metadata.is_dir() {
+        let stamp = (
+            metadata.len(),
+            metadata.mode(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        );
+        found.insert(path.to_owned(), stamp);
+        return;
+    }
+    for entry in std::fs::read_dir(root.join(path))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        walk(root, &path.join(entry.file_name()), found);
     }
 }
 

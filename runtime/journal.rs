@@ -1,13 +1,16 @@
 //! The record of truth of an experiment, and what is derived from it.
 //!
 //! `journal.jsonl` holds one JSON object a line, only ever appended to, and synced to the disk
-//! before any state that it describes is changed. Every line has `v` (the format's version, 1),
+//! before any state that it describes is changed. Every line has `v` (the format's version: 2;
+//! 1, which lacks what an agent used, is read too),
 //! `time` (UTC, RFC 3339) and `event`:
 //!
 //! - `baseline`: the incumbent was measured: its commit, value and measurements, and the digest of
 //!   everything that decides what a value means (evaluator, settings, metric).
-//! - `try`: a candidate was taken up: its number, commit, parent and description.
-//! - `verdict`: what became of it, with the reason and the measurements of both sides.
+//! - `try`: a candidate was taken up: its number, commit, parent and description, a digest of its
+//!   content, and what its agent used. A proposal with nothing in it has its parent's commit.
+//! - `verdict`: what became of it, with the reason and the measurements of both sides. A kept
+//!   candidate has a commit of its own here, whose message tells the values.
 //! - `settled`: the verdict is in effect: refs, branch and checkout are as it says.
 //!
 //! A try without a verdict was interrupted. A verdict that is not settled is put into effect again.
@@ -16,8 +19,9 @@
 //! that is there before any journal is another tool's: it is kept as `results.tsv.old`, or under the
 //! next free name (`results.tsv.old.2`).
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -32,7 +36,11 @@ use crate::measure::{Diagnostic, Measurement};
 use crate::text;
 
 /// The version of the journal's format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The oldest version that is read.
+const OLDEST: u32 = 1;
+/// How many of the last rows, and of the last keeps, are at hand.
+const RECENT: usize = 30;
 const TSV_HEADER: &str = "commit\tmetric\tstatus\tdescription\tn\ttime\treason\n";
 
 /// One line of the journal.
@@ -81,7 +89,7 @@ pub struct EvaluatorIdentity {
 }
 
 /// A candidate that was taken up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Try {
     /// From 1.
@@ -90,6 +98,31 @@ pub struct Try {
     /// The incumbent that it changes.
     pub parent: CommitId,
     pub description: String,
+    /// A digest of the target's content, by which a repetition is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Who proposed it; none where it was the target as it stood in the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentUse>,
+    /// The number of the try that it mends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mends: Option<u64>,
+}
+
+/// What an agent used for one proposal. What it does not tell is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentUse {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    pub seconds: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
 }
 
 /// What became of a try.
@@ -99,10 +132,13 @@ pub struct Judged {
     pub n: u64,
     pub verdict: Verdict,
     pub reason: String,
+    /// What a kept candidate is on the branch, where that is not the try's own commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
     /// Nobody judged it: the run was interrupted, or could not measure. The checkout keeps it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unjudged: bool,
-    /// None for a crash.
+    /// None where it was not measured: a crash, or not worth it.
     pub value: Option<f64>,
     pub incumbent_value: f64,
     #[serde(default)]
@@ -118,7 +154,7 @@ pub struct Judged {
 }
 
 /// What a journal tells so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     pub baseline: Option<Baseline>,
     /// The first value that can be compared with the incumbent's, for the change since the start.
@@ -132,7 +168,30 @@ pub struct History {
     pub interrupted: Option<Try>,
     /// A verdict that is perhaps not in effect.
     pub unsettled: Option<(Try, Box<Judged>)>,
+    /// The last try, where an agent made it and nobody judged it.
+    pub unjudged: Option<Try>,
+    /// Verdicts since the last keep.
+    pub since_keep: u64,
+    /// What all agents cost so far, in US dollars, as far as they tell.
+    pub cost_usd: f64,
+    /// The last rows, the oldest first.
+    pub recent: VecDeque<Row>,
+    /// The last keeps, the oldest first.
+    pub kept: VecDeque<Row>,
+    /// By which try a content was judged.
+    seen: HashMap<String, u64>,
     last: Option<Try>,
+}
+
+/// A try and what became of it, in short.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub n: u64,
+    pub verdict: Verdict,
+    pub value: Option<f64>,
+    pub incumbent_value: f64,
+    pub description: String,
+    pub reason: String,
 }
 
 /// The best kept candidate so far.
@@ -153,6 +212,14 @@ impl History {
                 {
                     self.first = Some(baseline.value);
                 }
+                if self
+                    .incumbent
+                    .as_ref()
+                    .is_none_or(|incumbent| incumbent.commit != baseline.commit)
+                {
+                    // Other files may be others too: an old content is a new candidate.
+                    self.seen.clear();
+                }
                 self.incumbent = Some(Incumbent {
                     commit: baseline.commit.clone(),
                     value: baseline.value,
@@ -161,6 +228,11 @@ impl History {
             }
             Event::Try(candidate) => {
                 self.tries = candidate.n;
+                self.cost_usd += candidate
+                    .agent
+                    .as_ref()
+                    .and_then(|agent| agent.cost_usd)
+                    .unwrap_or(0.0);
                 self.interrupted = Some(candidate.clone());
                 self.last = Some(candidate);
             }
@@ -172,12 +244,7 @@ impl History {
                     Verdict::Crash => self.crashes += 1,
                 }
                 if let Some(candidate) = self.last.take_if(|last| last.n == judged.n) {
-                    if let (Verdict::Keep, Some(value)) = (judged.verdict, judged.value) {
-                        self.incumbent = Some(Incumbent {
-                            commit: candidate.commit.clone(),
-                            value,
-                        });
-                    }
+                    self.add_row(&candidate, &judged);
                     self.unsettled = Some((candidate, judged));
                 }
             }
@@ -186,6 +253,54 @@ impl History {
             }
         }
     }
+
+    fn add_row(&mut self, candidate: &Try, judged: &Judged) {
+        self.unjudged = (judged.unjudged && candidate.agent.is_some()).then(|| candidate.clone());
+        if !judged.unjudged {
+            // One that was thrown away for something else may come again without that.
+            let measured = judged.value.is_some() || judged.verdict == Verdict::Crash;
+            if let Some(content) = candidate.content.as_ref().filter(|_| measured) {
+                self.seen.entry(content.clone()).or_insert(candidate.n);
+            }
+            self.since_keep += 1;
+        }
+        let row = Row {
+            n: candidate.n,
+            verdict: judged.verdict,
+            value: judged.value,
+            incumbent_value: judged.incumbent_value,
+            description: candidate.description.clone(),
+            reason: judged.reason.clone(),
+        };
+        if let (Verdict::Keep, Some(value)) = (judged.verdict, judged.value) {
+            self.incumbent = Some(Incumbent {
+                commit: judged.kept_commit(candidate).to_owned(),
+                value,
+            });
+            self.since_keep = 0;
+            push(&mut self.kept, row.clone());
+        }
+        push(&mut self.recent, row);
+    }
+
+    /// The try by which a content was judged, if one was, against the other files as they are.
+    pub fn judged_as(&self, content: &str) -> Option<u64> {
+        self.seen.get(content).copied()
+    }
+}
+
+impl Judged {
+    /// The commit by which a kept candidate is known.
+    pub fn kept_commit<'a>(&'a self, candidate: &'a Try) -> &'a str {
+        self.commit.as_deref().unwrap_or(&candidate.commit)
+    }
+}
+
+fn push(rows: &mut VecDeque<Row>, row: Row) {
+    if rows.len() == RECENT {
+        rows.pop_front();
+    }
+    rows.push_back(row);
 }
 
 /// Why a journal cannot be used.
@@ -202,7 +317,7 @@ pub enum JournalError {
         line: usize,
         what: String,
     },
-    #[error("`{}` has a line {line} of version {version}, and this program reads version {VERSION}", path.display())]
+    #[error("`{}` has a line {line} of version {version}, and this program reads versions {OLDEST} to {VERSION}", path.display())]
     Version {
         path: PathBuf,
         line: usize,
@@ -257,30 +372,34 @@ impl Journal {
             path: path.clone(),
             cause,
         };
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .open(&path)
             .map_err(io)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io)?;
-        let whole = whole_lines(&bytes);
-        if whole < bytes.len() {
-            // A line that was never whole was never synced: nothing was changed on its account.
-            file.set_len(whole as u64).map_err(io)?;
-            bytes.truncate(whole);
-        }
-        let records = parse(&path, &bytes)?;
-        let table = Table::open(&directory.join("results.tsv"), &records)?;
         let mut history = History::default();
-        for record in records {
+        let mut rows = Rows::default();
+        let mut text = TSV_HEADER.to_owned();
+        let whole = each_record(&path, &file, |record| {
+            if let Some(row) = rows.row(&record) {
+                text.push_str(&row);
+            }
             history.add(record.event);
+        })?;
+        if file.metadata().map_err(io)?.len() > whole {
+            // A line that was never whole was never synced: nothing was changed on its account.
+            file.set_len(whole).map_err(io)?;
         }
+        let table = Table {
+            path: directory.join("results.tsv"),
+            rows,
+        };
+        table.rebuild(&text)?;
         Ok(Self {
             path,
             file,
-            length: whole as u64,
+            length: whole,
             history,
             table,
             _lock: lock,
@@ -307,7 +426,7 @@ impl Journal {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             event,
         };
-        let row = self.table.row(&record);
+        let row = self.table.rows.row(&record);
         let result = serde_json::to_vec(&record)
             .map_err(std::io::Error::from)
             .and_then(|mut line| {
@@ -344,93 +463,92 @@ impl Journal {
 /// Reads a journal without taking part in it: no lock, nothing repaired.
 pub fn read(directory: &Path) -> Result<History, JournalError> {
     let path = directory.join("journal.jsonl");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(cause) => return Err(JournalError::Io { path, cause }),
-    };
-    let whole = whole_lines(&bytes);
     let mut history = History::default();
-    for record in parse(&path, bytes.get(..whole).unwrap_or_default())? {
-        history.add(record.event);
+    match File::open(&path) {
+        Ok(file) => {
+            each_record(&path, &file, |record| history.add(record.event))?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(JournalError::Io { path, cause }),
     }
     Ok(history)
 }
 
-/// The length of what is whole lines: the end may be torn.
-fn whole_lines(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .rposition(|&b| b == b'\n')
-        .map_or(0, |at| at + 1)
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Record>, JournalError> {
+/// Calls `each` with every record, and returns the length of what is whole lines: the end may be
+/// torn.
+fn each_record(
+    path: &Path,
+    file: &File,
+    mut each: impl FnMut(Record),
+) -> Result<u64, JournalError> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
-    let mut records = Vec::new();
-    for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
-        if line.is_empty() {
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::new();
+    let (mut whole, mut number) = (0, 0);
+    loop {
+        line.clear();
+        let length = reader
+            .read_until(b'\n', &mut line)
+            .map_err(|cause| JournalError::Io {
+                path: path.to_owned(),
+                cause,
+            })?;
+        let Some(text) = line.strip_suffix(b"\n") else {
+            return Ok(whole);
+        };
+        whole += length as u64;
+        number += 1;
+        if text.is_empty() {
             continue;
         }
+        let record = serde_json::from_slice::<Record>(text)
+            .ok()
+            .filter(|record| (OLDEST..=VERSION).contains(&record.v));
+        if let Some(record) = record {
+            each(record);
+            continue;
+        }
+        // Another version may have any form: that is the first thing to tell.
         let damaged = |error: serde_json::Error| JournalError::Damaged {
             path: path.to_owned(),
-            line: index + 1,
+            line: number,
             what: text::clean_line(&error.to_string(), 200),
         };
-        let version: Version = serde_json::from_slice(line).map_err(damaged)?;
-        if version.v != VERSION {
+        let Version { v } = serde_json::from_slice(text).map_err(damaged)?;
+        if !(OLDEST..=VERSION).contains(&v) {
             return Err(JournalError::Version {
                 path: path.to_owned(),
-                line: index + 1,
-                version: version.v,
+                line: number,
+                version: v,
             });
         }
-        records.push(serde_json::from_slice(line).map_err(damaged)?);
+        serde_json::from_slice::<Record>(text).map_err(damaged)?;
     }
-    Ok(records)
+}
+
+/// The rows of `results.tsv`, made from records one after the other.
+#[derive(Debug, Default)]
+struct Rows {
+    /// The try whose verdict is to come.
+    pending: Option<Try>,
 }
 
 /// `results.tsv`: the journal for people and older tools.
 #[derive(Debug)]
 struct Table {
     path: PathBuf,
-    /// The try whose verdict is to come.
-    pending: Option<Try>,
+    rows: Rows,
 }
 
-impl Table {
-    fn open(path: &Path, records: &[Record]) -> Result<Self, JournalError> {
-        let mut table = Self {
-            path: path.to_owned(),
-            pending: None,
-        };
-        let io = |cause| JournalError::Io {
-            path: path.to_owned(),
-            cause,
-        };
-        if records.is_empty() {
-            put_aside(path).map_err(io)?;
-        }
-        let mut text = TSV_HEADER.to_owned();
-        for record in records {
-            if let Some(row) = table.row(record) {
-                text.push_str(&row);
-            }
-        }
-        if std::fs::read(path).ok().as_deref() != Some(text.as_bytes()) {
-            files::replace(path, text.as_bytes()).map_err(io)?;
-        }
-        Ok(table)
-    }
-
+impl Rows {
     /// The row that a record adds, if it adds one.
     fn row(&mut self, record: &Record) -> Option<String> {
         let (commit, value, status, description, n, reason) = match &record.event {
             Event::Baseline(baseline) => (
-                &baseline.commit,
+                baseline.commit.as_str(),
                 Some(baseline.value),
                 Verdict::Keep,
                 "baseline",
@@ -447,7 +565,7 @@ impl Table {
                     .as_ref()
                     .filter(|candidate| candidate.n == judged.n)?;
                 (
-                    &candidate.commit,
+                    judged.kept_commit(candidate),
                     judged.value,
                     judged.verdict,
                     candidate.description.as_str(),
@@ -465,6 +583,23 @@ impl Table {
             record.time,
             text::clean_line(reason, 500),
         ))
+    }
+}
+
+impl Table {
+    /// Makes the file what it should be, where it is not.
+    fn rebuild(&self, text: &str) -> Result<(), JournalError> {
+        let io = |cause| JournalError::Io {
+            path: self.path.clone(),
+            cause,
+        };
+        if text == TSV_HEADER {
+            put_aside(&self.path).map_err(io)?;
+        }
+        if std::fs::read(&self.path).ok().as_deref() == Some(text.as_bytes()) {
+            return Ok(());
+        }
+        files::replace(&self.path, text.as_bytes()).map_err(io)
     }
 
     fn append(&self, row: &str) {
@@ -528,6 +663,9 @@ mod tests {
             commit: format!("{n:040}"),
             parent: "a".repeat(40),
             description: description.into(),
+            content: Some(description.into()),
+            agent: None,
+            mends: None,
         })
     }
 
@@ -536,6 +674,7 @@ mod tests {
             n,
             verdict,
             reason: "why".into(),
+            commit: None,
             unjudged: false,
             value,
             incumbent_value: 10.0,
@@ -565,7 +704,7 @@ mod tests {
         ] {
             journal.append(event).unwrap();
         }
-        let live = format!("{:?}", journal.history());
+        let live = journal.history().clone();
         let before = table(directory.path());
         assert_eq!(before.lines().count(), 4);
         assert!(
@@ -573,11 +712,11 @@ mod tests {
             "{before}"
         );
         drop(journal);
-        assert_eq!(format!("{:?}", read(directory.path()).unwrap()), live);
+        assert_eq!(read(directory.path()).unwrap(), live);
         std::fs::remove_file(directory.path().join("results.tsv")).unwrap();
         let journal = Journal::open(directory.path()).unwrap();
         let history = journal.history();
-        assert_eq!(format!("{history:?}"), live);
+        assert_eq!(*history, live);
         assert_eq!(table(directory.path()), before);
         assert_eq!(history.incumbent.as_ref().unwrap().value, 8.0);
         assert_eq!((history.tries, history.keeps, history.crashes), (2, 1, 1));
@@ -606,12 +745,12 @@ mod tests {
             Journal::open(directory.path()),
             Err(JournalError::Damaged { line: 1, .. })
         ));
-        std::fs::write(&path, "{\"v\":2}\n").unwrap();
+        std::fs::write(&path, "{\"v\":3}\n").unwrap();
         assert!(matches!(
             Journal::open(directory.path()),
             Err(JournalError::Version {
                 line: 1,
-                version: 2,
+                version: 3,
                 ..
             })
         ));
@@ -644,6 +783,55 @@ mod tests {
         Journal::open(directory).unwrap();
         assert!(at("results.tsv").starts_with(TSV_HEADER));
         assert!(!directory.join("results.tsv.old.3").exists());
+    }
+
+    #[test]
+    fn a_journal_of_the_first_version_is_read_and_continued() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = include_bytes!("../tests/fixtures/journal-v1.jsonl");
+        std::fs::write(directory.path().join("journal.jsonl"), old).unwrap();
+        let mut journal = Journal::open(directory.path()).unwrap();
+        let history = journal.history();
+        assert_eq!(
+            (
+                history.tries,
+                history.keeps,
+                history.discards,
+                history.crashes
+            ),
+            (3, 1, 1, 1)
+        );
+        let incumbent = history.incumbent.clone().unwrap();
+        assert_eq!((incumbent.value, &incumbent.commit[..7]), (6.0, "eb7260e"));
+        let rows = table(directory.path());
+        journal.append(candidate(4, "new")).unwrap();
+        journal
+            .append(verdict(4, Verdict::Keep, Some(5.0)))
+            .unwrap();
+        drop(journal);
+        assert_eq!(read(directory.path()).unwrap().keeps, 2);
+        assert!(table(directory.path()).starts_with(&rows));
+        let text = std::fs::read(directory.path().join("journal.jsonl")).unwrap();
+        assert!(text.starts_with(old));
+    }
+
+    #[test]
+    fn a_content_is_known_until_the_other_files_change() {
+        let mut history = History::default();
+        history.add(baseline(10.0));
+        for event in [candidate(1, "a"), verdict(1, Verdict::Discard, Some(11.0))] {
+            history.add(event);
+        }
+        assert_eq!(history.judged_as("a"), Some(1));
+        assert_eq!(history.judged_as("b"), None);
+        history.add(baseline(10.5));
+        assert_eq!(history.judged_as("a"), Some(1));
+        let mut elsewhere = baseline(9.0);
+        if let Event::Baseline(baseline) = &mut elsewhere {
+            baseline.commit = "b".repeat(40);
+        }
+        history.add(elsewhere);
+        assert_eq!(history.judged_as("a"), None);
     }
 
     #[test]

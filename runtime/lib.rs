@@ -9,6 +9,7 @@
 //! | [`decision`] | measurements and policy to a verdict with its reason |
 //! | [`session`] | a session as a state machine without I/O: what to do next |
 //! | [`evaluator`] | what an evaluator says of itself; the owner's settings checked against it |
+//! | [`agent`] | the agents: how each is started, and what its output tells |
 //! | [`experiment`] | `experiment.toml`, and the original tool's `config.cfg`: their keys, defaults and checks |
 //! | [`environment`] | the environment of commands |
 //! | [`text`] | text from outside, made fit for terminal, log and prompt |
@@ -25,6 +26,9 @@
 //! | [`lock`] | one process at a time |
 //! | [`journal`] | the record of truth and `results.tsv` |
 //! | [`runlog`] | what happened during one evaluation, for people |
+//! | [`activity`] | what a run is doing, for whoever watches |
+//! | [`prompt`] | what an agent is asked |
+//! | [`proposer`] | an agent made ready, and one proposal of it |
 //! | [`driver`] | carry out what the session decides |
 //! | [`creation`] | a new experiment: checked, its baseline measured, written |
 //! | [`cli`] | the command line; `cli::ui` alone writes to the terminal |
@@ -35,11 +39,18 @@
 //!
 //! # One try
 //!
-//! The checkout's target is written into a worktree that stands at the incumbent, and committed
-//! there. The journal gets a `try`. The evaluator measures the worktree (and, for a metric with
+//! An agent changes the target in a worktree that stands at the incumbent, or the checkout's target is
+//! written there. What touches anything else is discarded at once; the rest is committed there. The
+//! journal gets a `try`. The evaluator measures the worktree (and, for a metric with
 //! noise, the incumbent's, in random order). The journal gets a `verdict`. Only then do refs, branch
 //! and checkout change, and the journal gets `settled`. Killed between any two of these, the next
 //! run finishes or repeats what is left; each step may be repeated without harm.
+//!
+//! # Ending
+//!
+//! One [`process::Cancel`] runs through everything that takes time: signals cancel it, and agent,
+//! setup, evaluation and waits end for it, each with its process tree. The loop looks at it before
+//! each step, gives up the try in the making, and comes back with what it has done.
 //!
 //! # Invariants
 //!
@@ -58,8 +69,9 @@
 //!    the user's checkout, every other file of a worktree comes from the incumbent, is shared from
 //!    the checkout, or is one that git ignores: build caches stay, and a candidate could leave
 //!    something in them.
-//! 6. Nothing from a guest or a command is believed unchecked: numbers are finite, names declared,
-//!    sizes bounded, and control characters removed before a terminal or a log sees them.
+//! 6. Nothing from a guest, a command or an agent is believed unchecked: numbers are finite, names
+//!    declared, sizes bounded, and control characters removed before a terminal, a log or a prompt sees
+//!    them. In a prompt it is quoted: data, never an instruction.
 //! 7. Deny by default: a component gets its candidate's directory read-only, clocks and randomness,
 //!    and the commands that the owner bound; no network, environment or standard input.
 //! 8. A command is native code and runs as the user; its process tree is ended, and nothing else
@@ -70,6 +82,8 @@
 //! `unsafe` stands in [`process`], where the operating system's calls are, and in `host::cache`,
 //! which loads the code that it compiled itself.
 
+pub mod activity;
+pub mod agent;
 pub mod catalog;
 pub mod cli;
 pub mod creation;
@@ -89,6 +103,8 @@ pub mod lock;
 pub mod measure;
 pub mod process;
 pub mod project;
+pub mod prompt;
+pub mod proposer;
 pub mod runlog;
 pub mod session;
 pub mod stats;

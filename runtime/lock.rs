@@ -84,6 +84,12 @@ impl Lock {
     }
 }
 
+/// Whether somebody holds the lock that a file stands for.
+pub fn is_held(path: &Path) -> bool {
+    File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
     let give_up = Instant::now() + PATIENCE;
     loop {

@@ -3,12 +3,36 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write;
-use std::path::Path;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::host::{Event, Failed, Report};
 use crate::text;
+
+/// The most that is read back of a log: its end, in bytes.
+const END: u64 = 16 << 10;
+const END_LINES: usize = 40;
+
+/// The directory of a try's logs, made if there is none.
+pub fn directory(experiment: &Path, n: u64) -> std::io::Result<PathBuf> {
+    let directory = experiment.join(format!("runs/{n:04}"));
+    std::fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
+
+/// The end of a log, cleaned; empty where there is none.
+pub fn end(experiment: &Path, n: u64, name: &str) -> String {
+    let read = || {
+        let mut file = File::open(experiment.join(format!("runs/{n:04}/{name}.log")))?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+        let mut bytes = Vec::new();
+        file.take(END).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    text::tail(&read().unwrap_or_default(), END_LINES)
+}
 
 /// The log of one evaluation. What cannot be written is not: a log is no reason to stop a night.
 #[derive(Debug)]
@@ -20,9 +44,8 @@ impl RunLog {
         if !experiment.is_dir() {
             return Self(None);
         }
-        let directory = experiment.join(format!("runs/{n:04}"));
-        let file = std::fs::create_dir_all(&directory)
-            .and_then(|()| File::create(directory.join(format!("{name}.log"))));
+        let file = directory(experiment, n)
+            .and_then(|directory| File::create(directory.join(format!("{name}.log"))));
         Self(file.ok().map(Mutex::new))
     }
 

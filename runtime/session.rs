@@ -1,16 +1,24 @@
 //! One session of an experiment as a state machine without I/O: it says what to do next, and is
 //! told what came of it.
 
-use crate::decision::{Policy, Ruling, decide};
+use std::time::Duration;
+
+use crate::decision::{Policy, Ruling, Verdict, decide};
+
+/// After this many crashes in a row, something else than the candidates is broken.
+pub const CRASHES_IN_A_ROW: u32 = 5;
+/// After this many proposals in a row that were not worth measuring, the proposer is of no use.
+pub const UNFIT_IN_A_ROW: u32 = 10;
 
 /// What the driver is to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Measure the incumbent and record it as the baseline; then [`Session::baseline`].
     MeasureBaseline,
-    /// Take up a candidate and record the try; then [`Session::proposed`] or [`Session::finish`].
-    Propose,
-    /// Measure one side; then [`Session::measured`].
+    /// Get a candidate and record the try; then [`Session::proposed`], [`Session::unfit`] or
+    /// [`Session::finish`].
+    Propose(Task),
+    /// Measure one side; then [`Session::measured`], [`Session::crashed`] or [`Session::unjudged`].
     Measure(Side),
     /// Record the ruling and put it into effect; then [`Session::recorded`].
     Record {
@@ -18,7 +26,16 @@ pub enum Step {
         value: Option<f64>,
         incumbent: f64,
     },
-    Finish,
+    Finish(Ended),
+}
+
+/// What a proposer is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Something better than the incumbent.
+    Improve,
+    /// The candidate that crashed last, mended.
+    Fix,
 }
 
 /// The two sides of a comparison.
@@ -28,9 +45,59 @@ pub enum Side {
     Candidate,
 }
 
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// As many tries as were asked for.
+    Tries,
+    Time,
+    Cost,
+    /// [`CRASHES_IN_A_ROW`].
+    Crashes,
+    /// [`UNFIT_IN_A_ROW`].
+    Unfit,
+    /// There is nothing to try.
+    NothingToTry,
+    /// Somebody wants it to end.
+    Stopped,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Ended::Tries => "all tries are done",
+            Ended::Time => "the time is up",
+            Ended::Cost => "the money is spent",
+            Ended::Crashes => "too many crashes in a row",
+            Ended::Unfit => "too many proposals in a row that were not fit to be measured",
+            Ended::NothingToTry => "there is nothing to try",
+            Ended::Stopped => "stopped",
+        })
+    }
+}
+
+/// How far a session may go. What is `None` has no end.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bounds {
+    pub tries: Option<u64>,
+    /// Nothing new is begun after this.
+    pub time: Option<Duration>,
+    /// Nothing new is begun once this is spent, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// How often a candidate that crashes is given back to its proposer.
+    pub fix_attempts: u32,
+}
+
+/// What a session has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    pub time: Duration,
+    /// In US dollars, as far as it is known.
+    pub cost_usd: f64,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Stage {
-    Start,
     Ready,
     /// The sides still to be measured, the next one last.
     Measuring {
@@ -42,61 +109,101 @@ enum Stage {
         ruling: Ruling,
         value: Option<f64>,
         incumbent: f64,
+        /// Whether it came to a measurement.
+        fit: bool,
     },
-    Done,
+    Done(Ended),
 }
 
-/// A session that judges a number of candidates.
+/// A session that judges candidates.
 #[derive(Debug)]
 pub struct Session {
     policy: Policy,
+    bounds: Bounds,
     incumbent: Option<f64>,
-    tries_left: u64,
     stage: Stage,
+    /// Verdicts so far.
+    tries: u64,
+    crashes_in_a_row: u32,
+    unfit_in_a_row: u32,
+    /// How often the candidate that crashed last may still be given back; none where the last one
+    /// did not crash.
+    fixes_left: Option<u32>,
+    task: Task,
 }
 
 impl Session {
-    /// A session of `tries` candidates, against an incumbent whose value is known or not.
-    pub fn new(policy: Policy, incumbent: Option<f64>, tries: u64) -> Self {
+    /// A session against an incumbent whose value is known or not.
+    pub fn new(policy: Policy, bounds: Bounds, incumbent: Option<f64>) -> Self {
         Self {
             policy,
+            bounds,
             incumbent,
-            tries_left: tries,
-            stage: Stage::Start,
+            stage: Stage::Ready,
+            tries: 0,
+            crashes_in_a_row: 0,
+            unfit_in_a_row: 0,
+            fixes_left: None,
+            task: Task::Improve,
         }
     }
 
     /// What to do next. Asking again changes nothing.
-    pub fn next_step(&self) -> Step {
+    pub fn next_step(&self, spent: &Spent) -> Step {
         match &self.stage {
-            Stage::Start if self.incumbent.is_none() => Step::MeasureBaseline,
-            Stage::Start | Stage::Ready if self.tries_left > 0 => Step::Propose,
-            Stage::Start | Stage::Ready | Stage::Done => Step::Finish,
+            Stage::Ready if self.incumbent.is_none() => Step::MeasureBaseline,
+            Stage::Ready => match self.over(spent) {
+                Some(ended) => Step::Finish(ended),
+                None if self.fixes_left.is_some_and(|left| left > 0) => Step::Propose(Task::Fix),
+                None => Step::Propose(Task::Improve),
+            },
             Stage::Measuring { left, .. } => match left.last() {
                 Some(side) => Step::Measure(*side),
-                None => Step::Finish,
+                None => Step::Finish(Ended::Stopped),
             },
             Stage::Ruled {
                 ruling,
                 value,
                 incumbent,
+                ..
             } => Step::Record {
                 ruling: ruling.clone(),
                 value: *value,
                 incumbent: *incumbent,
             },
+            Stage::Done(ended) => Step::Finish(*ended),
+        }
+    }
+
+    fn over(&self, spent: &Spent) -> Option<Ended> {
+        let bounds = &self.bounds;
+        if bounds.tries.is_some_and(|tries| self.tries >= tries) {
+            Some(Ended::Tries)
+        } else if self.crashes_in_a_row >= CRASHES_IN_A_ROW {
+            Some(Ended::Crashes)
+        } else if self.unfit_in_a_row >= UNFIT_IN_A_ROW {
+            Some(Ended::Unfit)
+        } else if bounds.time.is_some_and(|time| spent.time >= time) {
+            Some(Ended::Time)
+        } else if bounds.cost_usd.is_some_and(|cost| spent.cost_usd >= cost) {
+            Some(Ended::Cost)
+        } else {
+            None
         }
     }
 
     /// The incumbent's value was measured and recorded.
     pub fn baseline(&mut self, value: f64) {
         self.incumbent = Some(value);
-        self.stage = Stage::Ready;
     }
 
     /// There is a candidate. A metric with noise is measured on both sides, in the order that
     /// `candidate_first` says, which should come from a coin; else the recorded value serves.
-    pub fn proposed(&mut self, candidate_first: bool) {
+    pub fn proposed(&mut self, task: Task, candidate_first: bool) {
+        let Some(incumbent) = self.incumbent else {
+            return;
+        };
+        self.task = task;
         let mut left = vec![Side::Candidate];
         if !self.policy.deterministic {
             left.push(Side::Incumbent);
@@ -104,13 +211,24 @@ impl Session {
                 left.reverse();
             }
         }
-        self.stage = match self.incumbent {
-            Some(incumbent) => Stage::Measuring {
-                left,
-                candidate: None,
-                incumbent,
-            },
-            None => Stage::Start,
+        self.stage = Stage::Measuring {
+            left,
+            candidate: None,
+            incumbent,
+        };
+    }
+
+    /// What was proposed, if anything, is not to be measured.
+    pub fn unfit(&mut self, task: Task, ruling: Ruling) {
+        let Some(incumbent) = self.incumbent else {
+            return;
+        };
+        self.task = task;
+        self.stage = Stage::Ruled {
+            ruling,
+            value: None,
+            incumbent,
+            fit: false,
         };
     }
 
@@ -135,6 +253,7 @@ impl Session {
                 ruling: decide(&self.policy, candidate, incumbent),
                 value: Some(candidate),
                 incumbent,
+                fit: true,
             };
         }
     }
@@ -148,39 +267,69 @@ impl Session {
             ruling: Ruling::crash(reason),
             value: None,
             incumbent,
+            fit: true,
         };
+    }
+
+    /// Nobody could judge the candidate, and that is not its fault.
+    pub fn unjudged(&mut self) {
+        self.stage = Stage::Ready;
     }
 
     /// The ruling is recorded and in effect.
     pub fn recorded(&mut self) {
-        if let Stage::Ruled { ruling, value, .. } = &self.stage {
-            if ruling.verdict == crate::decision::Verdict::Keep {
-                self.incumbent = *value;
-            }
-            self.tries_left = self.tries_left.saturating_sub(1);
-            self.stage = Stage::Ready;
+        let Stage::Ruled {
+            ruling, value, fit, ..
+        } = &self.stage
+        else {
+            return;
+        };
+        let crashed = ruling.verdict == Verdict::Crash;
+        if ruling.verdict == Verdict::Keep {
+            self.incumbent = *value;
         }
+        self.tries += 1;
+        self.crashes_in_a_row = if crashed {
+            self.crashes_in_a_row + 1
+        } else {
+            0
+        };
+        self.unfit_in_a_row = if *fit || crashed {
+            0
+        } else {
+            self.unfit_in_a_row + 1
+        };
+        self.fixes_left = match self.task {
+            // A crash before there was a candidate leaves nothing to mend.
+            _ if !crashed || !*fit => None,
+            Task::Improve => Some(self.bounds.fix_attempts),
+            Task::Fix => self.fixes_left.map(|left| left.saturating_sub(1)),
+        };
+        self.stage = Stage::Ready;
     }
 
-    /// There is nothing more to try.
-    pub fn finish(&mut self) {
-        self.stage = Stage::Done;
+    /// The session is over.
+    pub fn finish(&mut self, ended: Ended) {
+        self.stage = Stage::Done(ended);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Verdict;
     use crate::measure::Direction;
 
-    fn session(deterministic: bool, incumbent: Option<f64>) -> Session {
+    fn session(deterministic: bool, incumbent: Option<f64>, bounds: Bounds) -> Session {
         let policy = Policy::new("m", "", Direction::Lower, deterministic, None);
-        Session::new(policy, incumbent, 2)
+        Session::new(policy, bounds, incumbent)
+    }
+
+    fn next(session: &Session) -> Step {
+        session.next_step(&Spent::default())
     }
 
     fn ruling(session: &Session) -> (Verdict, Option<f64>, f64) {
-        match session.next_step() {
+        match next(session) {
             Step::Record {
                 ruling,
                 value,
@@ -190,31 +339,46 @@ mod tests {
         }
     }
 
+    fn crash(session: &mut Session) {
+        let Step::Propose(task) = next(session) else {
+            panic!("{:?}", next(session));
+        };
+        session.proposed(task, true);
+        session.crashed("exit code 1");
+        session.recorded();
+    }
+
+    const IMPROVE: Step = Step::Propose(Task::Improve);
+
     #[test]
     fn a_deterministic_metric_is_measured_once_and_compared_with_the_record() {
-        let mut session = session(true, None);
-        assert_eq!(session.next_step(), Step::MeasureBaseline);
+        let two = Bounds {
+            tries: Some(2),
+            ..Bounds::default()
+        };
+        let mut session = session(true, None, two);
+        assert_eq!(next(&session), Step::MeasureBaseline);
         session.baseline(10.0);
-        assert_eq!(session.next_step(), Step::Propose);
-        session.proposed(true);
-        assert_eq!(session.next_step(), Step::Measure(Side::Candidate));
+        assert_eq!(next(&session), IMPROVE);
+        session.proposed(Task::Improve, true);
+        assert_eq!(next(&session), Step::Measure(Side::Candidate));
         session.measured(Side::Candidate, 9.0);
         assert_eq!(ruling(&session), (Verdict::Keep, Some(9.0), 10.0));
         session.recorded();
-        session.proposed(true);
+        session.proposed(Task::Improve, true);
         session.measured(Side::Candidate, 9.5);
         assert_eq!(ruling(&session), (Verdict::Discard, Some(9.5), 9.0));
         session.recorded();
-        assert_eq!(session.next_step(), Step::Finish);
+        assert_eq!(next(&session), Step::Finish(Ended::Tries));
     }
 
     #[test]
     fn a_noisy_metric_is_measured_on_both_sides_in_either_order() {
         for candidate_first in [true, false] {
-            let mut session = session(false, Some(1.0));
-            session.proposed(candidate_first);
+            let mut session = session(false, Some(1.0), Bounds::default());
+            session.proposed(Task::Improve, candidate_first);
             let mut order = vec![];
-            while let Step::Measure(side) = session.next_step() {
+            while let Step::Measure(side) = next(&session) {
                 order.push(side);
                 session.measured(side, if side == Side::Candidate { 9.0 } else { 10.0 });
             }
@@ -227,13 +391,91 @@ mod tests {
 
     #[test]
     fn a_crash_is_a_verdict_and_the_incumbent_stays() {
-        let mut session = session(false, Some(5.0));
-        session.proposed(true);
+        let mut session = session(false, Some(5.0), Bounds::default());
+        session.proposed(Task::Improve, true);
         session.crashed("exit code 1");
         assert_eq!(ruling(&session), (Verdict::Crash, None, 5.0));
         session.recorded();
-        assert_eq!(session.next_step(), Step::Propose);
-        session.finish();
-        assert_eq!(session.next_step(), Step::Finish);
+        assert_eq!(next(&session), IMPROVE);
+        session.finish(Ended::NothingToTry);
+        assert_eq!(next(&session), Step::Finish(Ended::NothingToTry));
+    }
+
+    #[test]
+    fn crashes_in_a_row_end_it_and_anything_else_between_them_does_not() {
+        let mut session = session(true, Some(5.0), Bounds::default());
+        for _ in 1..CRASHES_IN_A_ROW {
+            crash(&mut session);
+        }
+        session.proposed(Task::Improve, true);
+        session.measured(Side::Candidate, 6.0);
+        session.recorded();
+        for _ in 0..CRASHES_IN_A_ROW {
+            assert_eq!(next(&session), IMPROVE);
+            crash(&mut session);
+        }
+        assert_eq!(next(&session), Step::Finish(Ended::Crashes));
+    }
+
+    #[test]
+    fn a_crash_goes_back_to_its_proposer_as_often_as_allowed() {
+        let once = Bounds {
+            fix_attempts: 1,
+            ..Bounds::default()
+        };
+        let mut session = session(true, Some(5.0), once);
+        crash(&mut session);
+        assert_eq!(next(&session), Step::Propose(Task::Fix));
+        crash(&mut session);
+        assert_eq!(next(&session), IMPROVE);
+        // Nor is there anything to mend where the proposer itself failed.
+        session.unfit(Task::Improve, Ruling::crash("the agent failed"));
+        session.recorded();
+        assert_eq!(next(&session), IMPROVE);
+    }
+
+    #[test]
+    fn a_proposer_of_no_use_is_not_asked_for_ever() {
+        let mut session = session(true, Some(5.0), Bounds::default());
+        for _ in 0..UNFIT_IN_A_ROW {
+            assert_eq!(next(&session), IMPROVE);
+            session.unfit(Task::Improve, Ruling::discard("changed nothing"));
+            session.recorded();
+        }
+        assert_eq!(next(&session), Step::Finish(Ended::Unfit));
+    }
+
+    #[test]
+    fn time_and_cost_end_it_between_tries_only() {
+        let bounds = Bounds {
+            time: Some(Duration::from_secs(9)),
+            cost_usd: Some(2.0),
+            ..Bounds::default()
+        };
+        let mut session = session(true, Some(5.0), bounds);
+        let late = Spent {
+            time: Duration::from_secs(9),
+            cost_usd: 0.0,
+        };
+        let dear = Spent {
+            time: Duration::ZERO,
+            cost_usd: 2.0,
+        };
+        assert_eq!(session.next_step(&late), Step::Finish(Ended::Time));
+        assert_eq!(session.next_step(&dear), Step::Finish(Ended::Cost));
+        session.proposed(Task::Improve, true);
+        assert_eq!(session.next_step(&late), Step::Measure(Side::Candidate));
+    }
+
+    #[test]
+    fn what_nobody_judged_is_no_try() {
+        let one = Bounds {
+            tries: Some(1),
+            ..Bounds::default()
+        };
+        let mut session = session(true, Some(5.0), one);
+        session.proposed(Task::Improve, true);
+        session.unjudged();
+        assert_eq!(next(&session), IMPROVE);
     }
 }

@@ -13,7 +13,7 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt, PermissionsExt};
 use crate::catalog;
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
-use crate::git::{CommitId, GitError, Repository, Worktree};
+use crate::git::{CommitId, GitError, Repository, Snapshot, Touched, Worktree};
 use crate::lock::Lock;
 use crate::project::Project;
 
@@ -41,6 +41,25 @@ impl Contents {
             .map(|path| read_target(&directory, path))
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// A digest of it.
+    pub fn digest(&self) -> String {
+        let mut all = Vec::new();
+        for file in &self.0 {
+            // Lengths, so that no text can be taken for the border between two files.
+            for part in [file.path.as_bytes(), &file.bytes] {
+                all.extend((part.len() as u64).to_le_bytes());
+                all.extend(part);
+            }
+            all.push(file.executable.into());
+        }
+        catalog::digest(&all)
+    }
+
+    /// Whether each file can be executed.
+    pub fn modes(&self) -> Vec<bool> {
+        self.0.iter().map(|file| file.executable).collect()
     }
 
     /// Writes the target below a project's directory in a worktree.
@@ -332,6 +351,16 @@ impl Tree {
     /// Commits the target as it is here; `None` where it is as in the commit before.
     pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<CommitId>, GitError> {
         self.worktree.commit(paths, message)
+    }
+
+    /// What the worktree is before an agent works in it.
+    pub fn snapshot(&self) -> Result<Snapshot, GitError> {
+        self.worktree.snapshot()
+    }
+
+    /// What an agent changed since; git's own state is as it was before.
+    pub fn touched(&self, before: &Snapshot) -> Result<Touched, GitError> {
+        self.worktree.touched(before)
     }
 
     /// Removes what an earlier candidate left besides what git ignores.

@@ -16,6 +16,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("unsafe {", &["process/", "host/cache.rs"]),
     ("std::io::stdout", &["cli/ui.rs"]),
     ("std::io::stderr", &["cli/ui.rs"]),
+    ("indicatif", &["cli/live.rs"]),
     ("Experiment::parse(", &["experiment/", "project.rs"]),
     ("Experiment::from_config(", &["experiment/", "project.rs"]),
     (
@@ -30,7 +31,6 @@ const IMPURE: &[&str] = &[
     "std::process",
     "std::env",
     "std::net",
-    "std::time",
     "std::io",
     "crate::host",
     "crate::process",

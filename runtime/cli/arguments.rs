@@ -8,7 +8,9 @@ use crate::catalog;
 use crate::decision::MinImprovement;
 use crate::environment::Environment;
 use crate::evaluator::Given;
-use crate::experiment::{DEFAULT_BUDGET, Experiment, Objective, VERSION, Workspace, check_budget};
+use crate::experiment::{
+    AgentSettings, DEFAULT_BUDGET, Experiment, Objective, VERSION, Workspace, check_budget,
+};
 use crate::failure::{Exit, Failure};
 use crate::host::{LIMIT_NAMES, Limits};
 use crate::measure::Direction;
@@ -50,6 +52,66 @@ pub(super) struct EvaluatorArgs {
     /// Pass a variable on to commands, or set it
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(super) environment: Vec<String>,
+}
+
+/// Who proposes changes.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct AgentArgs {
+    /// Have this agent change the target: claude, codex, gemini, opencode or aider; `none` for
+    /// nobody [default: the experiment's]
+    #[arg(long, value_name = "NAME")]
+    pub(super) agent: Option<String>,
+    /// Have this command change the target: it reads the prompt on standard input, and ends with
+    /// one line that describes the change
+    #[arg(long, value_name = "CMD", conflicts_with = "agent")]
+    pub(super) agent_command: Option<String>,
+    /// Have the agent use this model [default: the agent's]
+    #[arg(long, value_name = "NAME", conflicts_with = "agent_command")]
+    pub(super) model: Option<String>,
+}
+
+impl AgentArgs {
+    /// What these arguments make of an experiment's own settings.
+    pub(super) fn settings(
+        &self,
+        own: Option<&AgentSettings>,
+    ) -> Result<Option<AgentSettings>, Failure> {
+        let base = own.cloned().unwrap_or_default();
+        let mut settings = match (self.agent.as_deref(), &self.agent_command) {
+            (Some("none"), _) => return Ok(None),
+            (Some(name), _) if base.name.as_deref() == Some(name) => base,
+            (Some(name), _) => AgentSettings {
+                name: Some(name.to_owned()),
+                command: None,
+                model: None,
+                arguments: Vec::new(),
+                ..base
+            },
+            (None, Some(line)) => AgentSettings {
+                name: None,
+                command: Some(CommandLine::from_text(line).map_err(|error| {
+                    Failure::input(format!("the agent cannot be run: {error}"))
+                        .hint("write `--agent-command 'PROGRAM ARGUMENT...'`")
+                })?),
+                model: None,
+                arguments: Vec::new(),
+                ..base
+            },
+            (None, None) if own.is_some() => base,
+            (None, None) if self.model.is_some() => {
+                return Err(Failure::new(Exit::Usage, "`--model` needs an agent")
+                    .hint("name one with `--agent`"));
+            }
+            (None, None) => return Ok(None),
+        };
+        if let Some(model) = &self.model {
+            settings.model = Some(model.clone());
+        }
+        settings.check().map_err(|error| {
+            Failure::input(error).hint("see `--agent` in `autoresearch run --help`")
+        })?;
+        Ok(Some(settings))
+    }
 }
 
 impl EvaluatorArgs {
@@ -103,6 +165,7 @@ impl EvaluatorArgs {
                 parameters: BTreeMap::new(),
                 commands: self.commands()?,
             },
+            agent: None,
             workspace: Workspace::default(),
             environment: self.environment()?,
             limits: self.limits()?,

@@ -9,7 +9,6 @@ use crate::failure::{Exit, Failure};
 use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument};
 use crate::measure::Measurement;
-use crate::process::{Cancel, signals};
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -41,8 +40,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             )
             .hint("name one with `--path`")
         })?;
-    let cancel = Cancel::default();
-    let watch = signals::watch(&cancel)?;
+    context.watch_signals()?;
     let host = context.host()?;
     let instrument = Instrument::load(
         &host,
@@ -62,18 +60,12 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             &experiment,
             &directory,
             &environment,
-            &cancel,
+            &context.cancel,
             context.ui.observer(),
         )
-        .map_err(|failed| {
-            let failure = Failure::evaluation(&failed);
-            match (failed.error, watch.signal()) {
-                (EvaluateError::Cancelled, Some(signal)) => Failure {
-                    exit: signal.into(),
-                    ..failure
-                },
-                _ => failure,
-            }
+        .map_err(|failed| match failed.error {
+            EvaluateError::Cancelled => context.stopped(),
+            _ => Failure::evaluation(&failed),
         })?;
 
     let mut values: Vec<(String, f64)> = report

@@ -1,10 +1,10 @@
 //! `init`: make an experiment and measure its baseline.
 
 use super::Context;
-use super::arguments::{EvaluatorArgs, project_reference, targets};
+use super::arguments::{AgentArgs, EvaluatorArgs, project_reference, targets};
 use super::ui;
 use crate::creation::{self, Plan, Wanted};
-use crate::experiment::{Experiment, Id};
+use crate::experiment::{AgentSettings, Experiment, Id};
 use crate::failure::{Exit, Failure};
 use crate::project::{DEFINITION, Project, Scope};
 
@@ -20,6 +20,8 @@ pub(super) struct Args {
     place: Place,
     #[command(flatten)]
     evaluator: EvaluatorArgs,
+    #[command(flatten)]
+    agent: AgentArgs,
     /// Say in program.md what the agent must not do
     #[arg(long, value_name = "TEXT")]
     constraints: Option<String>,
@@ -60,6 +62,7 @@ impl Place {
         &self,
         project: &Project,
         evaluator: &EvaluatorArgs,
+        agent: Option<AgentSettings>,
         constraints: Option<&str>,
     ) -> Result<Plan, Failure> {
         if self.target.is_empty() {
@@ -69,6 +72,7 @@ impl Place {
         let mut experiment = evaluator.experiment(targets(project, &self.target)?)?;
         experiment.objective.evaluator =
             project_reference(project, &experiment.objective.evaluator)?;
+        experiment.agent = agent;
         let wanted = Wanted {
             domain: self.domain.clone(),
             name: self.name.clone(),
@@ -88,13 +92,21 @@ Examples:
   autoresearch init -t train.py --eval 'python train.py' --metric val_loss --direction lower";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
+    context.watch_signals()?;
     let (project, host) = context.project_and_host()?;
     let plan = arguments.place.plan(
         &project,
         &arguments.evaluator,
+        arguments.agent.settings(None)?,
         arguments.constraints.as_deref(),
     )?;
-    let found = creation::create(&host, &context.launcher, &project, plan, &context.notify())?;
+    let (notify, cancel) = (context.notify(), &context.cancel);
+    let found = creation::create(&host, &context.launcher, &project, plan, &notify, cancel);
+    context.ui.idle();
+    let found = match found {
+        Err(_) if cancel.is_cancelled() => return Err(context.stopped().into()),
+        found => found?,
+    };
     warn_of_uncommitted(context, &project, &found.experiment)?;
     let ui = &context.ui;
     let directory = found
@@ -119,6 +131,13 @@ pub(super) fn hint_next(context: &Context, project: &Project, id: &Id, experimen
         1 => String::new(),
         _ => format!(" -x {id}"),
     };
+    if experiment.agent.is_some() {
+        context.ui.hint(&format!(
+            "`autoresearch run{which} --loop` lets the agent improve {}; `--dry-run` shows how",
+            experiment.target.join(", ")
+        ));
+        return;
+    }
     context.ui.hint(&format!(
         "edit {}, then `autoresearch run{which} -m 'what you tried'`",
         experiment.target.join(", ")

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Context;
+use crate::activity::{self, Running};
 use crate::decision::{change, number};
 use crate::journal::{self, History};
 use crate::project::{self, Project};
@@ -20,15 +21,16 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let ui = &context.ui;
     let mut rows = Vec::new();
     for (id, directory) in project.ids() {
+        let running = activity::running(&directory) != Running::No;
         let history = project::load(&directory, &project.directory)
             .map_err(|failure| failure.message)
             .and_then(|_| journal::read(&directory).map_err(|error| error.to_string()));
-        rows.push((id.to_string(), history));
+        rows.push((id.to_string(), history, running));
     }
     if arguments.json {
         let values: Vec<_> = rows
             .iter()
-            .map(|(id, history)| as_json(id, history))
+            .map(|(id, history, running)| as_json(id, history, *running))
             .collect();
         ui.json(&json!(values));
         return Ok(());
@@ -40,7 +42,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     }
     let width = rows
         .iter()
-        .map(|(id, _)| id.len())
+        .map(|(id, ..)| id.len())
         .max()
         .unwrap_or(0)
         .max(10);
@@ -48,10 +50,11 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         "{:<width$}  {:>5}  {:>5}  best, and since the start",
         "experiment", "tries", "kept"
     ));
-    for (id, history) in &rows {
+    for (id, history, running) in &rows {
+        let running = if *running { ", being run" } else { "" };
         match history {
             Ok(history) => ui.data(&format!(
-                "{id:<width$}  {:>5}  {:>5}  {}",
+                "{id:<width$}  {:>5}  {:>5}  {}{running}",
                 history.tries,
                 history.keeps,
                 best(history)
@@ -81,10 +84,11 @@ fn best(history: &History) -> String {
     }
 }
 
-fn as_json(id: &str, history: &Result<History, String>) -> serde_json::Value {
+fn as_json(id: &str, history: &Result<History, String>, running: bool) -> serde_json::Value {
     match history {
         Ok(history) => json!({
             "experiment": id,
+            "running": running,
             "tries": history.tries,
             "keeps": history.keeps,
             "discards": history.discards,

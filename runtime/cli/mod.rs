@@ -5,12 +5,15 @@ mod evaluate;
 mod evaluator;
 mod init;
 mod list;
+mod live;
+mod plan;
 mod run;
+mod status;
 mod ui;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::{Parser, Subcommand};
 
@@ -18,7 +21,8 @@ use crate::directories;
 use crate::driver::Notify;
 use crate::failure::{Exit, Failure};
 use crate::host::Host;
-use crate::process::Launcher;
+use crate::process::signals::{self, Watch};
+use crate::process::{Cancel, Launcher};
 use crate::project::Project;
 use ui::{Ui, Verbosity};
 
@@ -73,6 +77,7 @@ enum Command {
     Run(run::Args),
     Evaluate(evaluate::Args),
     List(list::Args),
+    Status(status::Args),
     #[command(subcommand)]
     Evaluator(evaluator::Command),
 }
@@ -82,6 +87,9 @@ struct Context {
     path: PathBuf,
     ui: Ui,
     launcher: Launcher,
+    /// Ends what is going on.
+    cancel: Cancel,
+    watch: OnceLock<Watch>,
 }
 
 impl Context {
@@ -101,6 +109,20 @@ impl Context {
     fn notify(&self) -> Notify {
         let ui = self.ui.clone();
         Arc::new(move |notice| ui.notice(&notice))
+    }
+
+    /// From now on a signal ends what is going on.
+    fn watch_signals(&self) -> anyhow::Result<()> {
+        let watch = signals::watch(&self.cancel)?;
+        let _ = self.watch.set(watch);
+        Ok(())
+    }
+
+    /// The failure where a signal came before there was a result.
+    fn stopped(&self) -> Failure {
+        let signal = self.watch.get().and_then(Watch::signal);
+        Failure::new(signal.map_or(Exit::Failure, Exit::from), "stopped")
+            .hint("nothing is lost: run it again")
     }
 
     fn host(&self) -> anyhow::Result<Host> {
@@ -138,12 +160,15 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
         path: cli.path,
         ui: ui.clone(),
         launcher: Launcher::current()?,
+        cancel: Cancel::default(),
+        watch: OnceLock::new(),
     };
     match cli.command {
         Command::Init(arguments) => init::run(&context, &arguments),
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&context, &arguments),
         Command::List(arguments) => list::run(&context, &arguments),
+        Command::Status(arguments) => status::run(&context, &arguments),
         Command::Evaluator(command) => evaluator::run(&context, &command),
     }
 }

@@ -1,30 +1,44 @@
-//! `run`: judge candidates against the incumbent.
+//! `run`: judge candidates against the incumbent, one or all night.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::Context;
-use super::arguments::EvaluatorArgs;
+use super::arguments::{AgentArgs, EvaluatorArgs};
 use super::init::{self, Place};
+use super::{plan, ui};
+use crate::activity::StatusFile;
 use crate::creation::{self, Plan};
-use crate::decision::{MinImprovement, Verdict, change, number};
+use crate::decision::{Policy, Verdict, change};
 use crate::directories;
-use crate::driver::Lab;
-use crate::experiment::Id;
+use crate::driver::{Lab, Notice, Notify, Outcome, Proposer, Tally};
+use crate::experiment::{self, Id};
 use crate::failure::{Exit, Failure};
 use crate::git;
 use crate::host::Host;
-use crate::journal::{self, Incumbent, Journal, Judged};
+use crate::journal::{History, Incumbent, Journal, Judged, Try};
 use crate::project::{Found, Project};
+use crate::proposer::Agent;
+use crate::session::{Bounds, CRASHES_IN_A_ROW, Ended, UNFIT_IN_A_ROW};
 
-/// Judge the target as it stands in your checkout: keep it, or undo it
+/// Judge changes to the target: keep what is better, undo what is not
 ///
-/// The target is committed as a candidate in a worktree of the runtime's own and measured there. A
-/// better candidate becomes the tip of the branch `autoresearch/DOMAIN/NAME`; after a worse one, or
-/// one that crashes, the target in your checkout is the best one's again. Every candidate stays
+/// With an agent (`--agent`, or `[agent]` in experiment.toml) each change is the agent's, made in a
+/// worktree of the runtime's own; with `--loop` it is asked again and again. Your checkout stays as
+/// it is. Without an agent, the change is the target as it stands in your checkout.
+///
+/// Either way the change is committed as a candidate in a worktree and measured there. A better one
+/// becomes the tip of the branch `autoresearch/DOMAIN/NAME`. After a worse one, or one that crashes,
+/// a target that came from your checkout is there the best one's again. Every candidate stays
 /// reachable as `refs/autoresearch/DOMAIN/NAME/N`.
 ///
-/// Verdicts: keep, it is better; discard, it is not; crash, it could not be measured, because a
-/// command failed or took too long.
+/// Verdicts: keep, it is better; discard, it is not, or is not worth measuring; crash, it could not
+/// be measured, because a command failed or took too long.
+///
+/// A first interrupt (Ctrl-C) or TERM ends what is going on and prints the summary; a second one
+/// ends the program at once. Either way nothing is lost: run again to go on.
 ///
 /// Without an experiment, `--evaluator` and `--target` make one.
 #[derive(Debug, clap::Args)]
@@ -36,16 +50,30 @@ pub(super) struct Args {
     /// Run the experiment that was active last
     #[arg(long, conflicts_with_all = ["target", "evaluator", "eval"])]
     resume: bool,
-    /// Judge one candidate, the target as it stands, and stop (the default)
-    #[arg(long)]
+    /// Judge one candidate and stop (the default)
+    #[arg(long, conflicts_with_all = ["loop", "max_experiments", "max_time", "max_cost"])]
     single: bool,
-    /// Say what would be done, and do nothing
+    /// Go on until you stop it, or one of the following does
+    #[arg(long)]
+    r#loop: bool,
+    /// Stop after this many candidates (implies `--loop`)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_experiments: Option<u64>,
+    /// Begin no new candidate after this time, such as 8h (implies `--loop`)
+    #[arg(long, value_name = "TIME")]
+    max_time: Option<String>,
+    /// Begin no new candidate once the agent has cost this much, in US dollars (implies `--loop`)
+    #[arg(long, value_name = "USD")]
+    max_cost: Option<f64>,
+    #[command(flatten)]
+    agent: AgentArgs,
+    /// Say what would be done, with which prompt, commands and limits, and do nothing
     #[arg(long, conflicts_with = "json")]
     dry_run: bool,
-    /// Describe what was tried
-    #[arg(short, long, value_name = "TEXT")]
+    /// Describe what you changed in the target (judges your checkout)
+    #[arg(short, long, value_name = "TEXT", conflicts_with_all = ["loop", "max_experiments", "max_time", "max_cost", "agent", "agent_command"])]
     message: Option<String>,
-    /// Print JSON
+    /// Print JSON: one object, or with `--loop` a line for each candidate and one for the summary
     #[arg(long)]
     json: bool,
     #[command(flatten, next_help_heading = "To make an experiment")]
@@ -56,14 +84,17 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  autoresearch run -m 'read the file once'        judge what you changed in the target
+  autoresearch run --agent claude --loop          let an agent improve the target until you stop it
+  autoresearch run --loop --max-time 8h           the same with the experiment's own agent, for a night
+  autoresearch run -m 'read the file once'        judge what you changed in the target yourself
   autoresearch run -e benchmark_size -t app.js    the same with no `init` before
   autoresearch run --dry-run                      what would be done, with what";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
+    context.watch_signals()?;
     let (project, host) = context.project_and_host()?;
-    let found = match find(&project, arguments)? {
-        Meant::Existing(found) => *found,
+    let (found, new) = match find(&project, arguments)? {
+        Meant::Existing(found) => (*found, false),
         Meant::New(plan) if arguments.dry_run => {
             let found = plan.check(&host, &project)?;
             context.ui.data(&format!(
@@ -75,9 +106,10 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         Meant::New(plan) => {
             let ui = &context.ui;
             ui.info(&format!("making the experiment {}", plan.id));
-            let notify = context.notify();
-            let found = creation::create(&host, &context.launcher, &project, *plan, &notify)?;
-            return judge(context, &host, &project, found, arguments, true);
+            let (notify, cancel) = (context.notify(), &context.cancel);
+            let found =
+                creation::create(&host, &context.launcher, &project, *plan, &notify, cancel)?;
+            (found, true)
         }
     };
     let place = arguments.place.first_given();
@@ -97,10 +129,80 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         ))
         .into());
     }
+    let order = Order::new(arguments, &found)?;
     if arguments.dry_run {
-        return dry_run(context, &host, &project, found);
+        let lab = open(context, &host, &project, found, context.notify())?;
+        return plan::show(context, &project, &lab, &order);
     }
-    judge(context, &host, &project, found, arguments, false)
+    judge(context, &host, &project, found, arguments, &order, new)
+}
+
+/// What a command line and an experiment amount to: who proposes, and how often.
+pub(super) struct Order {
+    pub(super) agent: Option<Agent>,
+    pub(super) bounds: Bounds,
+    is_loop: bool,
+}
+
+impl Order {
+    fn new(arguments: &Args, found: &Found) -> Result<Self, Failure> {
+        let settings = match &arguments.message {
+            Some(_) => None,
+            None => arguments.agent.settings(found.experiment.agent.as_ref())?,
+        };
+        let agent = settings.as_ref().map(Agent::new).transpose()?;
+        let time = arguments.max_time.as_deref().map(time).transpose()?;
+        let cost_usd = arguments
+            .max_cost
+            .or(settings.as_ref().and_then(|settings| settings.max_cost_usd));
+        experiment::check_cost(cost_usd)
+            .map_err(|error| Failure::input(error).hint("give `--max-cost 5`, for instance"))?;
+        let is_loop = arguments.r#loop
+            || arguments.max_experiments.is_some()
+            || arguments.max_time.is_some()
+            || arguments.max_cost.is_some();
+        match &agent {
+            None if is_loop => {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "a loop needs an agent: nobody would change the target between two tries",
+                )
+                .hint(format!(
+                    "name one with `--agent` ({}), or `[agent]` in `{}`",
+                    crate::agent::names().collect::<Vec<_>>().join(", "),
+                    found.directory.join("experiment.toml").display()
+                )));
+            }
+            Some(agent) if cost_usd.is_some() && !agent.tells_cost() => {
+                return Err(Failure::input(format!(
+                    "`{}` does not tell what it costs, so no bound on it can hold",
+                    agent.name()
+                ))
+                .hint("use `--max-experiments` or `--max-time` instead"));
+            }
+            _ => {}
+        }
+        Ok(Self {
+            bounds: Bounds {
+                tries: arguments.max_experiments.or((!is_loop).then_some(1)),
+                time,
+                cost_usd,
+                fix_attempts: settings.map_or(0, |settings| settings.fix_attempts),
+            },
+            agent,
+            is_loop,
+        })
+    }
+}
+
+fn time(text: &str) -> Result<Duration, Failure> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| {
+            Failure::input(format!("`{text}` is no duration"))
+                .hint("write it as in `--max-time 8h` or `90m`")
+        })
 }
 
 /// The experiment that a command line means.
@@ -121,7 +223,9 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
         return existing(&project.last_active()?);
     }
     if arguments.evaluator.is_given() || !arguments.place.target.is_empty() {
-        let plan = arguments.place.plan(project, &arguments.evaluator, None)?;
+        let plan = arguments
+            .place
+            .plan(project, &arguments.evaluator, None, None)?;
         if project.ids().iter().all(|(id, _)| *id != plan.id) {
             return Ok(Meant::New(Box::new(plan)));
         }
@@ -162,6 +266,7 @@ fn open<'a>(
     host: &'a Host,
     project: &'a Project,
     found: Found,
+    notify: Notify,
 ) -> Result<Lab<'a>, Failure> {
     let state = directories::state()?;
     Lab::open(
@@ -170,7 +275,8 @@ fn open<'a>(
         project,
         found,
         &state,
-        context.notify(),
+        notify,
+        context.cancel.clone(),
     )
 }
 
@@ -180,21 +286,47 @@ fn judge(
     project: &Project,
     found: Found,
     arguments: &Args,
+    order: &Order,
     new: bool,
 ) -> anyhow::Result<()> {
-    let lab = open(context, host, project, found)?;
-    let mut journal = Journal::open(lab.directory()).map_err(Failure::from)?;
-    let judged = lab.run_single(
-        &mut journal,
-        arguments.message.as_deref().unwrap_or_default(),
-    )?;
-    let incumbent = journal.history().incumbent.clone();
-    match (judged, incumbent) {
-        (Some(judged), incumbent) => {
-            show(context, &lab, &judged, incumbent.as_ref(), arguments.json);
-        }
-        (None, Some(incumbent)) if new => {
-            if arguments.json {
+    let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
+    let notify = watched(context, &found, order.is_loop, arguments.json);
+    let lab = open(context, host, project, found, notify)?;
+    let description = arguments.message.as_deref().unwrap_or_default();
+    let proposer = match &order.agent {
+        Some(agent) => Proposer::Agent(agent),
+        None => Proposer::Checkout { description },
+    };
+    if order.is_loop {
+        introduce(context, &lab, order, journal.history());
+    }
+    let before = journal.history().incumbent.clone();
+    let outcome = lab.run(&mut journal, proposer, order.bounds)?;
+    context.ui.idle();
+    let history = journal.history();
+    if order.is_loop {
+        summarise(
+            context,
+            &lab,
+            before.as_ref(),
+            history,
+            &outcome,
+            arguments.json,
+        );
+        return Ok(finish(&outcome.ended?, lab.directory())?);
+    }
+    match (outcome.ended?, outcome.last) {
+        (_, Some(judged)) => show(
+            context,
+            &lab,
+            &judged,
+            history.incumbent.as_ref(),
+            order.agent.is_some(),
+            arguments.json,
+        ),
+        (Ended::Stopped, None) => return Err(context.stopped().into()),
+        (_, None) if new => {
+            if let Some(incumbent) = history.incumbent.as_ref().filter(|_| arguments.json) {
                 context.ui.json(&json!({
                     "experiment": lab.id().to_string(),
                     "metric": lab.policy().metric,
@@ -204,15 +336,211 @@ fn judge(
             }
             init::hint_next(context, project, lab.id(), lab.experiment());
         }
-        _ => {
+        (_, None) => {
             return Err(Failure::input(
                 "there is nothing to try: the target is the same as the best one so far",
             )
-            .hint(format!("edit {} first", lab.experiment().target.join(", ")))
+            .hint(format!(
+                "edit {} first, or have an agent do it with `--agent`",
+                lab.experiment().target.join(", ")
+            ))
             .into());
         }
     }
     Ok(())
+}
+
+/// Shows what happens on the terminal, and to `status`; in a loop, each verdict as it falls.
+fn watched(context: &Context, found: &Found, is_loop: bool, as_json: bool) -> Notify {
+    let ui = context.ui.clone();
+    let status = Mutex::new(StatusFile::new(&found.directory));
+    let id = found.id.to_string();
+    Arc::new(move |notice| {
+        ui.notice(&notice);
+        let status = || status.lock().unwrap_or_else(PoisonError::into_inner);
+        match notice {
+            Notice::Doing(activity) => status().doing(activity),
+            Notice::Judged {
+                candidate,
+                judged,
+                policy,
+            } => {
+                status().judged(candidate.agent.as_ref().and_then(|agent| agent.cost_usd));
+                match (is_loop, as_json) {
+                    (true, true) => ui.json_line(&as_line(&id, candidate, judged, policy)),
+                    (true, false) => ui.verdict(judged.verdict, &judged.reason),
+                    (false, _) => {}
+                }
+            }
+            _ => {}
+        }
+    })
+}
+
+fn as_line(id: &str, candidate: &Try, judged: &Judged, policy: &Policy) -> serde_json::Value {
+    json!({
+        "experiment": id,
+        "n": judged.n,
+        "verdict": judged.verdict,
+        "reason": judged.reason,
+        "description": candidate.description,
+        "metric": policy.metric,
+        "value": judged.value,
+        "incumbent_value": judged.incumbent_value,
+        "commit": judged.kept_commit(candidate),
+        "agent": candidate.agent,
+        "seconds": judged.seconds,
+    })
+}
+
+fn introduce(context: &Context, lab: &Lab<'_>, order: &Order, history: &History) {
+    let policy = lab.policy();
+    let agent = order.agent.as_ref().map_or("nobody", Agent::name);
+    let best = history.incumbent.as_ref().map_or(String::new(), |best| {
+        format!("; {} so far", ui::value(best.value, &policy.unit))
+    });
+    context.ui.info(&format!(
+        "{}: {agent} changes {}; {}, {} is better{best}",
+        lab.id(),
+        lab.experiment().target.join(", "),
+        policy.metric,
+        policy.direction,
+    ));
+    let bounds = &order.bounds;
+    let until: Vec<String> = [
+        bounds.tries.map(|tries| ui::count(tries, "try", "tries")),
+        bounds
+            .time
+            .map(|time| humantime::format_duration(time).to_string()),
+        bounds.cost_usd.map(|cost| format!("${cost:.2}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    context.ui.info(&match until.as_slice() {
+        [] => "until you stop it with Ctrl-C".to_owned(),
+        until => format!("until {}, or Ctrl-C", until.join(", ")),
+    });
+}
+
+fn summarise(
+    context: &Context,
+    lab: &Lab<'_>,
+    before: Option<&Incumbent>,
+    history: &History,
+    outcome: &Outcome,
+    as_json: bool,
+) {
+    let (ui, tally, policy) = (&context.ui, &outcome.tally, lab.policy());
+    let best = history.incumbent.as_ref();
+    // Somebody else may have moved it.
+    let is_on_branch =
+        best.is_some_and(|best| matches!(lab.branch_elsewhere(&best.commit), Ok(None)));
+    if as_json {
+        ui.json_line(&json!({"summary": {
+            "experiment": lab.id().to_string(),
+            "ended": outcome.ended.as_ref().map_or_else(ToString::to_string, ToString::to_string),
+            "tries": tally.tries(),
+            "keeps": tally.keeps,
+            "discards": tally.discards,
+            "crashes": tally.crashes,
+            "seconds": tally.time.as_secs_f64(),
+            "cost_usd": tally.cost_usd,
+            "unknown_costs": tally.unknown_costs,
+            "input_tokens": tally.input_tokens,
+            "output_tokens": tally.output_tokens,
+            "metric": policy.metric,
+            "unit": policy.unit,
+            "before": before.map(|before| before.value),
+            "best": best.map(|best| json!({"value": best.value, "commit": best.commit})),
+        }}));
+        return;
+    }
+    ui.data("");
+    ui.data(&format!(
+        "{} in {}: {} kept, {} discarded, {} crashed; {}",
+        ui::count(tally.tries(), "try", "tries"),
+        ui::seconds(tally.time.as_secs_f64()),
+        tally.keeps,
+        tally.discards,
+        tally.crashes,
+        cost(tally)
+    ));
+    if let Some(best) = best {
+        let value = match before.filter(|before| before.value != best.value) {
+            Some(before) => change(before.value, best.value, &policy.unit),
+            None => ui::value(best.value, &policy.unit),
+        };
+        let branch = if is_on_branch {
+            format!(" on autoresearch/{}", lab.id())
+        } else {
+            String::new()
+        };
+        ui.data(&format!(
+            "{} {value}, at {}{branch}",
+            policy.metric,
+            git::short(&best.commit),
+        ));
+        if let Some(first) = history
+            .first
+            .filter(|first| before.is_some_and(|before| before.value != *first))
+        {
+            ui.data(&format!(
+                "since the start: {}",
+                change(first, best.value, &policy.unit)
+            ));
+        }
+    }
+    if let Ok(ended) = &outcome.ended {
+        ui.info(&format!("ended: {ended}"));
+    }
+    if tally.keeps > 0 && is_on_branch {
+        ui.hint(&take_over(lab));
+    }
+}
+
+/// What a run cost, as far as it is known.
+fn cost(tally: &Tally) -> String {
+    let known = format!("${:.2}", tally.cost_usd);
+    match (tally.unknown_costs, tally.tries()) {
+        (0, _) => known,
+        (unknown, tries) if unknown == tries && tally.cost_usd == 0.0 => "cost unknown".to_owned(),
+        (unknown, _) => format!("{known} and the unknown cost of {unknown}"),
+    }
+}
+
+fn take_over(lab: &Lab<'_>) -> String {
+    format!(
+        "to take it over: `git checkout {} && git merge autoresearch/{}`",
+        quoted_targets(lab),
+        lab.id()
+    )
+}
+
+fn quoted_targets(lab: &Lab<'_>) -> String {
+    lab.experiment()
+        .target
+        .iter()
+        .map(|path| {
+            shlex::try_quote(path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned())
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Whether a loop ended as it was meant to.
+fn finish(ended: &Ended, directory: &std::path::Path) -> Result<(), Failure> {
+    let what = match ended {
+        Ended::Crashes => format!("paused after {CRASHES_IN_A_ROW} crashes in a row"),
+        Ended::Unfit => {
+            format!("paused: {UNFIT_IN_A_ROW} proposals in a row were not fit to be measured")
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Measurement, what).hint(format!(
+        "look at the logs in `{}`; run again to go on",
+        directory.join("runs").display()
+    )))
 }
 
 fn show(
@@ -220,6 +548,7 @@ fn show(
     lab: &Lab<'_>,
     judged: &Judged,
     incumbent: Option<&Incumbent>,
+    from_agent: bool,
     as_json: bool,
 ) {
     let ui = &context.ui;
@@ -242,30 +571,23 @@ fn show(
     }
     ui.verdict(judged.verdict, &judged.reason);
     let best = incumbent.map_or("", |incumbent| git::short(&incumbent.commit));
-    let targets = lab
-        .experiment()
-        .target
-        .iter()
-        .map(|path| {
-            shlex::try_quote(path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned())
-        })
-        .collect::<Vec<_>>()
-        .join(" ");
     if judged.verdict == Verdict::Keep {
         ui.info(&format!(
             "commit {best} is the best so far, on the branch autoresearch/{}",
             lab.id()
         ));
-        ui.hint(&format!(
-            "to take it over: `git checkout {targets} && git merge autoresearch/{}`",
-            lab.id()
-        ));
+        ui.hint(&take_over(lab));
         return;
     }
-    ui.info(&format!(
-        "the best version ({best}) is back in {targets}; this try stays at {}",
-        lab.id().candidate(judged.n)
-    ));
+    let stays = format!("this try stays at {}", lab.id().candidate(judged.n));
+    ui.info(&if from_agent {
+        stays
+    } else {
+        format!(
+            "the best version ({best}) is back in {}; {stays}",
+            quoted_targets(lab)
+        )
+    });
     if judged.verdict == Verdict::Crash {
         let directory = lab.directory();
         let log = directory
@@ -274,104 +596,4 @@ fn show(
             .join(format!("runs/{:04}/candidate.log", judged.n));
         ui.info(&format!("its output is in {}", log.display()));
     }
-}
-
-fn dry_run(context: &Context, host: &Host, project: &Project, found: Found) -> anyhow::Result<()> {
-    let lab = open(context, host, project, found)?;
-    let history = journal::read(lab.directory()).map_err(Failure::from)?;
-    let (experiment, policy, instrument) = (lab.experiment(), lab.policy(), lab.instrument());
-    let descriptor = instrument.evaluator.descriptor();
-    let data = |name: &str, value: &str| context.ui.data(&format!("{name:<12} {value}"));
-    data("experiment", &lab.id().to_string());
-    data("target", &experiment.target.join(", "));
-    data(
-        "evaluator",
-        &format!(
-            "{} {} ({}, sha256 {})",
-            descriptor.name,
-            descriptor.version,
-            instrument.component.reference,
-            instrument.component.digest.get(..12).unwrap_or_default()
-        ),
-    );
-    data(
-        "objective",
-        &format!(
-            "{}, {} is better{}; {}",
-            policy.metric,
-            policy.direction,
-            match policy.min_improvement {
-                MinImprovement::Absolute(0.0) => String::new(),
-                least => format!(", by at least {least}"),
-            },
-            if policy.deterministic {
-                "measured once, compared with the record"
-            } else {
-                "measured beside the incumbent, one pair"
-            }
-        ),
-    );
-    for (name, value) in &instrument.settings.parameters {
-        data("parameter", &format!("{name} = {value}"));
-    }
-    for (role, line) in &instrument.settings.commands {
-        let how = if line.uses_shell() {
-            "with sh -c"
-        } else {
-            "directly"
-        };
-        data("command", &format!("{role}: {how}: {:?}", line.argv()));
-    }
-    data(
-        "budget",
-        &format!(
-            "{}, ended after {}",
-            humantime::format_duration(experiment.budget),
-            humantime::format_duration(experiment.time_limit())
-        ),
-    );
-    let names: Vec<String> = experiment
-        .environment
-        .variables()
-        .iter()
-        .map(|(name, _)| name.to_string_lossy().into_owned())
-        .collect();
-    data("environment", &names.join(", "));
-    data(
-        "sandbox",
-        "none: commands run as you, in a process tree of their own",
-    );
-    data(
-        "tries",
-        &format!(
-            "{}: {} kept, {} discarded, {} crashed",
-            history.tries, history.keeps, history.discards, history.crashes
-        ),
-    );
-    if let Some(incumbent) = &history.incumbent {
-        let first = history.first.filter(|first| *first != incumbent.value);
-        let since = first.map_or(String::new(), |first| {
-            format!(
-                ", {} since the start",
-                change(first, incumbent.value, &policy.unit)
-            )
-        });
-        data(
-            "best",
-            &format!(
-                "{} at {}{since}",
-                number(incumbent.value),
-                git::short(&incumbent.commit)
-            ),
-        );
-    }
-    let next = match history.incumbent {
-        None => "measure the baseline, then judge the target if it differs".to_owned(),
-        Some(_) => format!(
-            "judge the target as it stands in {}",
-            project.directory.display()
-        ),
-    };
-    data("next", &next);
-    Ok(())
 }

@@ -5,13 +5,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::live::Live;
+use crate::activity::Doing;
 use crate::decision::{self, Verdict};
 use crate::driver::Notice;
 use crate::failure::Failure;
+use crate::git;
 use crate::host::{Event, Observer};
+use crate::journal::AgentUse;
 use crate::measure::{Diagnostic, Severity};
 use crate::process::Exit;
-use crate::session::Side;
 use crate::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,13 +33,9 @@ pub(super) struct Ui {
 
 #[derive(Debug)]
 struct Inner {
-    /// Standard error is a terminal, so a line can be written over.
-    live: bool,
     color: bool,
-    /// A status line stands there and must be removed before anything else is written.
-    status: bool,
-    /// What is being measured, to stand before its progress.
-    doing: String,
+    /// What is going on, where standard error is a terminal.
+    live: Option<Live>,
     /// Why data did not reach standard output.
     lost: Option<std::io::Error>,
 }
@@ -52,15 +51,13 @@ const DIM: &str = "2";
 
 impl Ui {
     pub(super) fn new(verbosity: Verbosity) -> Self {
-        let live = std::io::stderr().is_terminal();
+        let terminal = std::io::stderr().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             verbosity,
             inner: Arc::new(Mutex::new(Inner {
-                live,
-                color: live && !plain,
-                status: false,
-                doing: String::new(),
+                color: terminal && !plain,
+                live: (terminal && verbosity > Verbosity::Quiet).then(Live::default),
                 lost: None,
             })),
         }
@@ -74,6 +71,11 @@ impl Ui {
     /// A value as JSON.
     pub(super) fn json(&self, value: &serde_json::Value) {
         self.write_data(&format!("{value:#}"));
+    }
+
+    /// A value as JSON on one line.
+    pub(super) fn json_line(&self, value: &serde_json::Value) {
+        self.write_data(&value.to_string());
     }
 
     /// A verdict with its reason, as data.
@@ -93,10 +95,10 @@ impl Ui {
     }
 
     fn write_data(&self, text: &str) {
-        self.clear_status();
-        let written = writeln!(std::io::stdout().lock(), "{text}");
+        let mut inner = self.lock();
+        let written = inner.aside(|| writeln!(std::io::stdout().lock(), "{text}"));
         if let Err(error) = written {
-            self.lock().lost.get_or_insert(error);
+            inner.lost.get_or_insert(error);
         }
     }
 
@@ -182,8 +184,9 @@ impl Ui {
                 message,
             } => {
                 let total = total.map_or(String::new(), |total| format!("/{total}"));
-                let doing = self.lock().doing.clone();
-                self.status(&format!("{doing}{done}{total} {message}"));
+                if let Some(live) = &self.lock().live {
+                    live.progress(&format!("{done}{total} {message}"));
+                }
             }
             Event::CommandStarted { role, line } => {
                 let how = if line.uses_shell() {
@@ -229,7 +232,14 @@ impl Ui {
                     ));
                 }
             }
-            Notice::MeasuringBaseline => self.doing("baseline"),
+            Notice::Doing(activity) => {
+                if let Doing::SettingUp(_) = activity.doing {
+                    self.info(&activity.doing.to_string());
+                }
+                if let Some(live) = &self.lock().live {
+                    live.doing(activity);
+                }
+            }
             Notice::Baseline(baseline) => self.info(&format!(
                 "baseline: {} {} {} ({})",
                 baseline.metric,
@@ -242,19 +252,46 @@ impl Ui {
             ),
             Notice::Trying(candidate) => {
                 let name = format!("try {}", candidate.n);
+                let by = candidate.agent.as_ref().map_or(String::new(), by);
                 if candidate.description == name {
-                    self.info(&name);
+                    self.info(&format!("{name}{by}"));
                 } else {
-                    self.info(&format!("{name}: {}", candidate.description));
+                    self.info(&format!("{name}: {}{by}", candidate.description));
                 }
             }
-            Notice::Measuring(Side::Candidate) => self.doing("candidate"),
-            Notice::Measuring(Side::Incumbent) => self.doing("incumbent"),
-            Notice::Judged(judged) => {
+            Notice::Judged {
+                candidate,
+                judged,
+                policy,
+            } => {
                 for diagnostic in &judged.diagnostics {
                     self.diagnostic(diagnostic);
                 }
+                if let Some(live) = &self.lock().live {
+                    live.judged(candidate, judged, policy);
+                }
             }
+            Notice::BranchMoved(commit) => self.warning(&format!(
+                "the branch was moved to {}: going on from there, with a new baseline",
+                git::short(commit)
+            )),
+            Notice::NotOnBranch(judged) => self.warning(&format!(
+                "try {} is kept and not on the branch, because somebody else moved that",
+                judged.n
+            )),
+            Notice::Stuck(tries) => self.info(&format!(
+                "{tries} tries in a row brought nothing: the agent is asked for another approach"
+            )),
+            Notice::RateLimited { message, wait } => self.info(&format!(
+                "the agent is to wait ({message}); asking again in {}",
+                seconds(wait.as_secs_f64())
+            )),
+            Notice::MeasuringAgain(failure) => {
+                self.warning(&format!("{failure}; trying once more"));
+            }
+            Notice::Void => self.warning(
+                "the measurement is void, because it was stopped or the machine was asleep: measuring again",
+            ),
             Notice::Newer(files) => self.warning(&format!(
                 "{} committed since the best version and not in what is measured: {}{}",
                 count(files.len() as u64, "file was", "files were"),
@@ -276,7 +313,6 @@ impl Ui {
                 judged.n, judged.verdict
             )),
             Notice::Evaluator(event) => self.event(event),
-            Notice::SettingUp(line) => self.info(&format!("setting up the worktree: {line}")),
             Notice::NotShared(path) => self.warning(&format!(
                 "`{path}` is to be shared with the worktrees but does not exist"
             )),
@@ -290,38 +326,17 @@ impl Ui {
         }
     }
 
-    /// What is being measured from now on.
-    fn doing(&self, what: &str) {
-        self.lock().doing = format!("{what}: ");
-        self.status(&format!("measuring the {what}"));
-    }
-
-    /// Shows what is going on, on a terminal only, until the next line.
-    fn status(&self, line: &str) {
-        if self.verbosity == Verbosity::Quiet {
-            return;
-        }
-        let mut inner = self.lock();
-        if inner.live {
-            let _ = write!(
-                std::io::stderr().lock(),
-                "\r\u{1b}[2K{}",
-                text::clean_line(line, 78)
-            );
-            inner.status = true;
+    /// Nothing is going on any more.
+    pub(super) fn idle(&self) {
+        if let Some(live) = &self.lock().live {
+            live.idle();
         }
     }
 
     fn line(&self, line: &str) {
-        self.clear_status();
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
-    }
-
-    fn clear_status(&self) {
-        let mut inner = self.lock();
-        if std::mem::take(&mut inner.status) {
-            let _ = write!(std::io::stderr().lock(), "\r\u{1b}[2K");
-        }
+        self.lock().aside(|| {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        });
     }
 
     fn paint(&self, color: &str, text: &str) -> String {
@@ -335,6 +350,24 @@ impl Ui {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Inner {
+    /// Writes while the live line is out of the way.
+    fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.live {
+            Some(live) => live.aside(write),
+            None => write(),
+        }
+    }
+}
+
+/// ` (claude, 41.2 s, $0.03)`.
+fn by(agent: &AgentUse) -> String {
+    let cost = agent
+        .cost_usd
+        .map_or(String::new(), |cost| format!(", ${cost:.2}"));
+    format!(" ({}, {}{cost})", agent.name, seconds(agent.seconds))
 }
 
 /// What clap says of a command line: help on standard output, mistakes on standard error.
@@ -363,6 +396,13 @@ pub(super) fn seconds(seconds: f64) -> String {
             |duration| humantime::format_duration(duration).to_string(),
         ),
     }
+}
+
+/// A value with its unit.
+pub(super) fn value(value: f64, unit: &str) -> String {
+    format!("{} {unit}", decision::number(value))
+        .trim_end()
+        .to_owned()
 }
 
 /// `1 process`, `2 processes`.

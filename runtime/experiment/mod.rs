@@ -16,6 +16,14 @@
 //! parameters = { runs = 5 }
 //! commands.benchmark = "python bench.py"     # a list runs without a shell
 //!
+//! [agent]                           # who proposes changes with `run --loop`
+//! name = "claude"                   # or: command = "my-agent --prompt-on-stdin"
+//! model = "sonnet"
+//! arguments = ["--verbose"]         # more of them
+//! timeout = "30m"                   # for one proposal
+//! max_cost_usd = 5                  # in one run
+//! fix_attempts = 1                  # how often a crash goes back to the agent
+//!
 //! [workspace]
 //! share = [".venv"]                 # ignored paths that the worktrees need
 //! setup = "uv sync --offline"       # once per worktree
@@ -37,6 +45,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::agent;
 use crate::decision::MinImprovement;
 use crate::environment::Environment;
 use crate::evaluator::Given;
@@ -54,6 +63,11 @@ const HARD_LIMIT: f64 = 2.5;
 pub const DEFAULT_BUDGET: Duration = Duration::from_mins(5);
 /// The longest budget: a week.
 const MAX_BUDGET: Duration = Duration::from_hours(7 * 24);
+
+/// How long an agent may take for one proposal where nothing is said.
+const DEFAULT_AGENT_TIMEOUT: Duration = Duration::from_mins(30);
+/// The most often that a crash goes back to the agent.
+const MAX_FIX_ATTEMPTS: u32 = 5;
 
 /// `domain/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,6 +151,8 @@ pub struct Experiment {
     #[serde(default = "default_budget", with = "duration")]
     pub budget: Duration,
     pub objective: Objective,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentSettings>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub workspace: Workspace,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -162,6 +178,87 @@ pub struct Objective {
     pub parameters: BTreeMap<String, toml::Value>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<String, CommandLine>,
+}
+
+/// Who proposes changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentSettings {
+    /// One that this program knows; else there is a `command`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Reads the prompt on standard input and edits the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// More arguments for an agent that is known by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+    /// For one proposal.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// In one run, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cost_usd: Option<f64>,
+    /// How often a candidate that crashes goes back to the agent.
+    pub fix_attempts: u32,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            command: None,
+            model: None,
+            arguments: Vec::new(),
+            timeout: DEFAULT_AGENT_TIMEOUT,
+            max_cost_usd: None,
+            fix_attempts: 1,
+        }
+    }
+}
+
+impl AgentSettings {
+    /// Checks what the file's form does not.
+    pub fn check(&self) -> Result<(), String> {
+        match (&self.name, &self.command) {
+            (Some(name), None) => {
+                if agent::adapter(name).is_none() {
+                    return Err(format!(
+                        "there is no agent `{name}`; there are: {}",
+                        agent::names().collect::<Vec<_>>().join(", ")
+                    ));
+                }
+            }
+            (None, Some(_)) => {
+                if self.model.is_some() || !self.arguments.is_empty() {
+                    return Err(
+                        "an agent's `command` holds its model and arguments itself".to_owned()
+                    );
+                }
+            }
+            _ => return Err("an agent has either a `name` or a `command`".to_owned()),
+        }
+        if self.timeout.is_zero() || self.timeout > MAX_BUDGET {
+            return Err("the agent's `timeout` is from `1ms` to `7d`".to_owned());
+        }
+        check_cost(self.max_cost_usd)?;
+        if self.fix_attempts > MAX_FIX_ATTEMPTS {
+            return Err(format!("`fix_attempts` is at most {MAX_FIX_ATTEMPTS}"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks a bound on what agents may cost, in US dollars.
+pub fn check_cost(most: Option<f64>) -> Result<(), String> {
+    match most {
+        Some(most) if !most.is_finite() || most <= 0.0 => {
+            Err("the most that agents may cost is more than 0 US dollars".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the worktrees need besides what git tracks.
@@ -243,6 +340,9 @@ impl Experiment {
             check_relative(path)?;
         }
         check_budget(self.budget)?;
+        if let Some(agent) = &self.agent {
+            agent.check()?;
+        }
         if let Some(name) = self.environment.invalid_name() {
             return Err(format!("`{name}` is no environment variable"));
         }
@@ -323,6 +423,11 @@ mod tests {
         min_improvement = "2%"
         parameters = { runs = 7 }
         commands.benchmark = ["python", "bench.py"]
+        [agent]
+        command = "propose it"
+        timeout = "1h"
+        max_cost_usd = 2.5
+        fix_attempts = 2
         [workspace]
         share = [".venv"]
         setup = "make deps && true"
@@ -356,6 +461,7 @@ mod tests {
             ("metric =", "colour = 1\nmetric ="),
             ("memory_mib", "colour"),
             ("share", "colour"),
+            ("fix_attempts", "colour"),
         ] {
             match Experiment::parse(&WHOLE.replacen(from, to, 1)) {
                 Err(ExperimentError::Syntax(text)) => {
@@ -393,6 +499,20 @@ mod tests {
             ("90s", "0s"),
             ("90s", "8d"),
             ("\"X\"", "\"A=B\""),
+            (
+                "command = \"propose",
+                "name = \"nobody\"\ncommand = \"propose",
+            ),
+            ("command = \"propose it\"", "name = \"nobody\""),
+            ("command = \"propose it\"", ""),
+            (
+                "command = \"propose it\"",
+                "command = \"propose it\"\nmodel = \"m\"",
+            ),
+            ("\"1h\"", "\"0s\""),
+            ("2.5", "-1"),
+            ("2.5", "nan"),
+            ("fix_attempts = 2", "fix_attempts = 99"),
         ] {
             let result = Experiment::parse(&WHOLE.replacen(from, to, 1));
             assert!(

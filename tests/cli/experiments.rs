@@ -113,7 +113,7 @@ pub fn journal(place: &Place, directory: &str) -> Vec<Value> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(text.ends_with('\n') && records.iter().all(|r| r["v"] == 1));
+    assert!(text.ends_with('\n') && records.iter().all(|r| r["v"] == 2));
     records
 }
 
@@ -179,19 +179,24 @@ pub fn assert_consistent(place: &Place, id: &str) {
                 tries += 1;
                 assert_eq!(record["n"], tries);
                 assert_eq!(record["parent"], incumbent.as_str());
-                let commit = record["commit"].as_str().unwrap();
-                let candidate = format!("refs/autoresearch/{id}/{tries}");
-                assert_eq!(resolve(place, &candidate), commit);
-                let parent = resolve(place, &format!("{candidate}^"));
-                assert_eq!(parent, incumbent);
                 open = Some(record);
             }
             "verdict" => {
                 let candidate = open.take().unwrap();
                 assert_eq!(record["n"], candidate["n"]);
-                let commit = candidate["commit"].as_str().unwrap();
+                let tried = candidate["commit"].as_str().unwrap();
+                // A kept one is known by the commit whose message has the values.
+                let commit = record["commit"].as_str().unwrap_or(tried);
+                let reference = format!("refs/autoresearch/{id}/{tries}");
+                assert_eq!(resolve(place, &reference), commit);
+                if commit != incumbent {
+                    assert_eq!(resolve(place, &format!("{reference}^")), incumbent);
+                }
                 let verdict = record["verdict"].as_str().unwrap();
+                assert_eq!(record["commit"].is_string(), verdict == "keep");
                 if verdict == "keep" {
+                    let trees = [commit, tried].map(|c| resolve(place, &format!("{c}^{{tree}}")));
+                    assert_eq!(trees[0], trees[1]);
                     commit.clone_into(&mut incumbent);
                 }
                 let description = candidate["description"].as_str().unwrap().to_owned();
@@ -291,14 +296,14 @@ pub fn finish(child: Child) -> Outcome {
     }
 }
 
-fn lives(process: u32) -> bool {
+pub fn lives(process: u32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // A zombie has ended; whether it is reaped is up to the machine's first process.
     !state.is_empty() && !state.contains(") Z ")
 }
 
 /// The processes that work in a directory or below.
-fn processes_in(directory: &Path) -> Vec<String> {
+pub fn processes_in(directory: &Path) -> Vec<String> {
     std::fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| {
@@ -310,7 +315,7 @@ fn processes_in(directory: &Path) -> Vec<String> {
         .collect()
 }
 
-fn worktrees(place: &Place) -> PathBuf {
+pub fn worktrees(place: &Place) -> PathBuf {
     place.home().join(".local/state/autoresearch/worktrees")
 }
 
@@ -440,7 +445,7 @@ fn a_torn_last_line_is_forgotten() {
     let place = sized(&[]);
     let path = format!("{DIRECTORY}/journal.jsonl");
     let whole = place.read(&path);
-    place.write(&path, format!("{whole}{{\"v\":1,\"time\":\"2026"));
+    place.write(&path, format!("{whole}{{\"v\":2,\"time\":\"2026"));
     place.write("t", "short");
     place.run(&["run"]).succeeds();
     assert!(place.read(&path).starts_with(&whole));
@@ -455,10 +460,10 @@ fn a_journal_that_cannot_be_read_is_told_and_left_as_it_is() {
             |whole| whole.replacen("\"n\":1", "\"n\":\"one\"", 1),
             "line 2",
         ),
-        (|whole| whole.replacen("{\"v\":1", "{\"v", 1), "line 1"),
+        (|whole| whole.replacen("{\"v\":2", "{\"v", 1), "line 1"),
         (
-            |whole| format!("{whole}{}", whole.replace("\"v\":1", "\"v\":2")),
-            "version 2",
+            |whole| format!("{whole}{}", whole.replace("\"v\":2", "\"v\":3")),
+            "version 3",
         ),
         (|whole| whole.replacen("settled", "sealed", 1), "line 4"),
     ];

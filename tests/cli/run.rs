@@ -130,9 +130,12 @@ fn descriptions_are_one_clean_line_everywhere() {
             "--format=%B",
             &format!("refs/autoresearch/{ID}/{n}"),
         ]);
+        let (before, after) = (101 - n, 100 - n);
         assert_eq!(
             message,
-            format!("{expected}\n\nAutoresearch-Experiment: {ID}\nAutoresearch-Try: {n}")
+            format!(
+                "{expected}\n\nAutoresearch-Experiment: {ID}\nAutoresearch-Try: {n}\nAutoresearch-Metric: size_bytes\nAutoresearch-Before: {before}\nAutoresearch-After: {after}"
+            )
         );
         assert_eq!(rows(&place, DIRECTORY)[n][3], *expected);
         let records = journal(&place, DIRECTORY);
@@ -901,65 +904,30 @@ fn quiet_says_the_verdict_alone() {
 }
 
 #[test]
-fn the_experiments_own_branch_is_not_to_be_checked_out() {
-    let place = sized(&[]);
-    place.git(&["switch", "--quiet", &format!("autoresearch/{ID}")]);
-    place.write("t", "short");
-    let before = everything(&place);
-    place.run(&["run"]).fails(3, "is checked out");
-    assert_same(&everything(&place), &before);
-    place.git(&["switch", "--quiet", "main"]);
-    assert_eq!(verdict(&place), "keep");
-    // Nor in another checkout.
-    let linked = place.outside("linked");
-    place.git(&[
-        "worktree",
-        "add",
-        "--quiet",
-        linked.to_str().unwrap(),
-        &format!("autoresearch/{ID}"),
-    ]);
-    place.write("t", "s");
-    let before = everything(&place);
-    place.run(&["run"]).fails(3, "is checked out");
-    assert_same(&everything(&place), &before);
-}
-
-#[test]
-fn a_branch_that_was_moved_is_told_and_the_verdict_is_kept() {
+fn from_a_branch_that_was_moved_the_experiment_goes_on() {
     let place = sized(&[]);
     place.write("t", "short");
     assert_eq!(verdict(&place), "keep");
-    let kept = resolve(&place, &branch());
-    place.git(&[
-        "branch",
-        "--quiet",
-        "--force",
-        &format!("autoresearch/{ID}"),
-        "HEAD",
-    ]);
-    place.write("t", "s");
+    let branch = format!("autoresearch/{ID}");
+    place.git(&["branch", "--quiet", "--force", &branch, "HEAD"]);
+    place.write("t", "x".repeat(50));
     let before = others(&place);
-    let told = place
-        .run(&["run"])
-        .fails(3, "is not where this experiment left it");
-    assert!(told.stderr.contains(&kept), "{told:#?}");
-    assert_eq!(place.read("t"), "s");
+    let outcome = place.run(&["run"]);
+    assert!(
+        outcome.stderr.contains("the branch was moved"),
+        "{outcome:#?}"
+    );
+    // Worse than what had been kept, and better than where the branch is.
+    assert!(
+        outcome
+            .succeeds()
+            .starts_with("keep: better: size_bytes 100 -> 50")
+    );
     assert_same(&others(&place), &before);
-    place
-        .run(&["run"])
-        .fails(3, "is not where this experiment left it");
-    place.git(&[
-        "branch",
-        "--quiet",
-        "--force",
-        &format!("autoresearch/{ID}"),
-        &kept,
-    ]);
-    place.run(&["run"]).fails(3, "nothing to try");
-    assert_consistent(&place, ID);
-    place.write("t", "");
-    assert_eq!(verdict(&place), "keep");
+    assert_eq!(
+        events(&place, DIRECTORY),
+        "baseline try keep settled baseline try keep settled"
+    );
     assert_consistent(&place, ID);
 }
 

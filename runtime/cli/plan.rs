@@ -1,0 +1,166 @@
+//! `run --dry-run`: what would be done, with what.
+
+use std::path::Path;
+
+use super::run::Order;
+use super::{Context, ui};
+use crate::decision::{MinImprovement, change, number};
+use crate::driver::Lab;
+use crate::failure::Failure;
+use crate::git;
+use crate::journal;
+use crate::project::Project;
+use crate::proposer::Request;
+
+/// Shows what a run would do, with what.
+pub(super) fn show(
+    context: &Context,
+    project: &Project,
+    lab: &Lab<'_>,
+    order: &Order,
+) -> anyhow::Result<()> {
+    let history = journal::read(lab.directory()).map_err(Failure::from)?;
+    let (experiment, policy, instrument) = (lab.experiment(), lab.policy(), lab.instrument());
+    let descriptor = instrument.evaluator.descriptor();
+    let data = |name: &str, value: &str| context.ui.data(&format!("{name:<12} {value}"));
+    data("experiment", &lab.id().to_string());
+    data("target", &experiment.target.join(", "));
+    data(
+        "evaluator",
+        &format!(
+            "{} {} ({}, sha256 {})",
+            descriptor.name,
+            descriptor.version,
+            instrument.component.reference,
+            instrument.component.digest.get(..12).unwrap_or_default()
+        ),
+    );
+    data(
+        "objective",
+        &format!(
+            "{}, {} is better{}; {}",
+            policy.metric,
+            policy.direction,
+            match policy.min_improvement {
+                MinImprovement::Absolute(0.0) => String::new(),
+                least => format!(", by at least {least}"),
+            },
+            if policy.deterministic {
+                "measured once, compared with the record"
+            } else {
+                "measured beside the incumbent, one pair"
+            }
+        ),
+    );
+    for (name, value) in &instrument.settings.parameters {
+        data("parameter", &format!("{name} = {value}"));
+    }
+    for (role, line) in &instrument.settings.commands {
+        let how = if line.uses_shell() {
+            "with sh -c"
+        } else {
+            "directly"
+        };
+        data("command", &format!("{role}: {how}: {:?}", line.argv()));
+    }
+    data(
+        "budget",
+        &format!(
+            "{}, ended after {}",
+            humantime::format_duration(experiment.budget),
+            humantime::format_duration(experiment.time_limit())
+        ),
+    );
+    let names: Vec<String> = experiment
+        .environment
+        .variables()
+        .iter()
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect();
+    data("environment", &names.join(", "));
+    data(
+        "sandbox",
+        "none: commands run as you, in a process tree of their own",
+    );
+    data(
+        "tries",
+        &format!(
+            "{}: {} kept, {} discarded, {} crashed",
+            history.tries, history.keeps, history.discards, history.crashes
+        ),
+    );
+    if let Some(incumbent) = &history.incumbent {
+        let first = history.first.filter(|first| *first != incumbent.value);
+        let since = first.map_or(String::new(), |first| {
+            format!(
+                ", {} since the start",
+                change(first, incumbent.value, &policy.unit)
+            )
+        });
+        data(
+            "best",
+            &format!(
+                "{} at {}{since}",
+                number(incumbent.value),
+                git::short(&incumbent.commit)
+            ),
+        );
+    }
+    let baseline = match history.incumbent {
+        None => "measure the baseline, then ",
+        Some(_) => "",
+    };
+    let Some(agent) = &order.agent else {
+        data(
+            "next",
+            &format!(
+                "{baseline}judge the target as it stands in {}",
+                project.directory.display()
+            ),
+        );
+        return Ok(());
+    };
+    let settings = agent.settings();
+    let line = agent.command_line(&Request {
+        prompt: Path::new("PROMPT"),
+        transcript: Path::new("TRANSCRIPT"),
+        directory: &project.directory,
+        targets: &experiment.target,
+        max_cost_usd: order.bounds.cost_usd,
+    })?;
+    data("agent", &format!("{}: {:?}", agent.name(), line.argv()));
+    data(
+        "limits",
+        &[
+            Some(format!(
+                "{} a proposal",
+                humantime::format_duration(settings.timeout)
+            )),
+            order.bounds.tries.map(|n| ui::count(n, "try", "tries")),
+            order
+                .bounds
+                .time
+                .map(|time| humantime::format_duration(time).to_string()),
+            order.bounds.cost_usd.map(|cost| format!("${cost:.2}")),
+            Some(format!(
+                "{} of a crash",
+                ui::count(order.bounds.fix_attempts.into(), "fix", "fixes")
+            )),
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", "),
+    );
+    data(
+        "next",
+        &format!("{baseline}ask the agent in a worktree, and judge what it proposes"),
+    );
+    if let Some(prompt) = lab.next_prompt(&history) {
+        data("prompt", "");
+        for line in prompt.lines() {
+            context.ui.data(&format!("  {line}"));
+        }
+    }
+    Ok(())
+}

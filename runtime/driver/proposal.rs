@@ -1,0 +1,465 @@
+//! Where candidates come from: the checkout, an agent, or a try that nobody judged.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{Doing, Lab, Notice, Run, Turn, out_of_step};
+use crate::decision::Ruling;
+use crate::failure::{Exit, Failure};
+use crate::git::Touched;
+use crate::journal::{AgentUse, History, Incumbent, Journal, Try};
+use crate::prompt::{self, Brief};
+use crate::proposer::{Agent, Outcome, Request};
+use crate::runlog;
+use crate::session::{Ended, Task};
+use crate::text;
+use crate::workspace::{Contents, Tree};
+
+/// The longest description of a try, in characters.
+const DESCRIPTION_LIMIT: usize = 500;
+/// How long to wait at first where an agent's provider wants that; then twice as long each time.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// The longest single wait.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// How many of the paths that an agent should not have touched are named.
+const NAMED_PATHS: usize = 3;
+
+/// What came of asking for a candidate.
+pub(super) enum Proposed {
+    /// Committed in its worktree, which is ready to be measured in.
+    Candidate(Box<Turn>),
+    /// Not to be measured, for this reason.
+    Unfit(Box<Turn>, Ruling),
+    /// There is none, and there will be none.
+    Over(Ended),
+}
+
+/// What came of asking an agent once.
+enum Asked {
+    Proposed(Proposed),
+    RateLimited(String),
+}
+
+impl Run<'_> {
+    /// Has an agent change the target, and takes that up. Waits while its provider wants it to.
+    pub(super) fn ask(
+        &mut self,
+        journal: &Journal,
+        incumbent: &Incumbent,
+        agent: &Agent,
+        task: Task,
+    ) -> Result<Proposed, Failure> {
+        let lab = self.lab;
+        let mut wait = FIRST_WAIT;
+        loop {
+            let crashed = match task {
+                Task::Improve => None,
+                Task::Fix => self.crashed.as_ref(),
+            };
+            let left = self
+                .bounds
+                .cost_usd
+                .map(|most| (most - self.tally.cost_usd).max(0.0));
+            let message = match lab.ask(journal, incumbent, agent, crashed, &self.programs, left)? {
+                Asked::Proposed(proposed) => return Ok(proposed),
+                Asked::RateLimited(message) => message,
+            };
+            if !self.is_loop() {
+                return Err(Failure::new(
+                    Exit::Environment,
+                    format!("{} has no answer now: {message}", agent.name()),
+                )
+                .hint("try again later; with `--loop` it waits"));
+            }
+            if let Some(time) = self.bounds.time
+                && self.started.elapsed() + wait >= time
+            {
+                return Ok(Proposed::Over(Ended::Time));
+            }
+            (lab.notify)(Notice::RateLimited {
+                message: &message,
+                wait,
+            });
+            lab.doing(journal.history().tries + 1, Doing::Waiting(wait));
+            if lab.wait(wait) {
+                return Ok(Proposed::Over(Ended::Stopped));
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+}
+
+impl Lab<'_> {
+    /// Waits; true where it is to stop before.
+    fn wait(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            if self.cancel.is_cancelled() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
+    /// Takes the checkout's target as a candidate on top of the incumbent.
+    pub(super) fn take_up(
+        &self,
+        journal: &Journal,
+        incumbent: &Incumbent,
+        description: &str,
+    ) -> Result<Proposed, Failure> {
+        let contents = Contents::read(&self.project.directory, self.targets())?;
+        let place = self.place(journal.history(), incumbent)?;
+        if contents == place.incumbent_contents {
+            return Ok(Proposed::Over(Ended::NothingToTry));
+        }
+        contents.write(&place.tree.directory)?;
+        let description = match text::clean_line(description, DESCRIPTION_LIMIT) {
+            empty if empty.is_empty() => None,
+            description => Some(description),
+        };
+        let candidate = place.candidate(incumbent, description, Some(&contents));
+        self.commit_and_make_ready(place, candidate, contents)
+    }
+
+    /// Takes up again what an agent proposed and nobody judged.
+    pub(super) fn take_again(
+        &self,
+        journal: &Journal,
+        incumbent: &Incumbent,
+    ) -> Result<Option<Proposed>, Failure> {
+        let Some(unjudged) = journal
+            .history()
+            .unjudged
+            .as_ref()
+            .filter(|unjudged| unjudged.commit != unjudged.parent)
+        else {
+            return Ok(None);
+        };
+        let place = self.place(journal.history(), incumbent)?;
+        place.tree.reset(&unjudged.commit)?;
+        let contents = Contents::read(&place.tree.directory, self.targets())?;
+        place.tree.reset(&incumbent.commit)?;
+        if contents == place.incumbent_contents {
+            return Ok(None);
+        }
+        contents.write(&place.tree.directory)?;
+        let mut candidate = place.candidate(
+            incumbent,
+            Some(unjudged.description.clone()),
+            Some(&contents),
+        );
+        // What it cost is in the row of the first time.
+        candidate.agent = unjudged.agent.as_ref().map(|used| AgentUse {
+            name: used.name.clone(),
+            model: used.model.clone(),
+            cost_usd: Some(0.0),
+            ..AgentUse::default()
+        });
+        candidate.mends = unjudged.mends;
+        self.commit_and_make_ready(place, candidate, contents)
+            .map(Some)
+    }
+
+    /// Has an agent change the target in the candidate's worktree, once.
+    fn ask(
+        &self,
+        journal: &Journal,
+        incumbent: &Incumbent,
+        agent: &Agent,
+        crashed: Option<&(u64, Contents)>,
+        programs: &str,
+        max_cost_usd: Option<f64>,
+    ) -> Result<Asked, Failure> {
+        let history = journal.history();
+        let place = self.place(history, incumbent)?;
+        self.make_ready_both(&place)?;
+        if let Some((_, contents)) = crashed {
+            contents.write(&place.tree.directory)?;
+        }
+        let snapshot = place.tree.snapshot()?;
+        let directory = runlog::directory(&self.found.directory, place.n)
+            .map_err(|error| cannot_keep(&self.found.directory, &error))?;
+        let prompt = directory.join("prompt.md");
+        std::fs::write(&prompt, self.prompt(history, incumbent, crashed.is_some()))
+            .map_err(|error| cannot_keep(&prompt, &error))?;
+        let limit = agent.settings().timeout;
+        let name = agent.name().to_owned();
+        self.doing(place.n, Doing::Asking { agent: name, limit });
+        let request = Request {
+            prompt: &prompt,
+            transcript: &directory.join("agent.log"),
+            directory: &place.tree.directory,
+            targets: self.targets(),
+            max_cost_usd,
+        };
+        let reply = agent.ask(self.launcher, &request, &self.cancel)?;
+        self.project.repository.check_programs(programs)?;
+        let touched = place.tree.touched(&snapshot)?;
+        let contents = Contents::read(&place.tree.directory, self.targets());
+
+        let description = match reply.outcome {
+            Outcome::Cancelled => return Ok(Asked::Proposed(Proposed::Over(Ended::Stopped))),
+            Outcome::RateLimited(message) => return Ok(Asked::RateLimited(message)),
+            Outcome::Failed(reason) => {
+                let mut candidate = place.candidate(incumbent, Some(reason.clone()), None);
+                candidate.agent = Some(reply.used);
+                let unfit = place.unfit(candidate, Ruling::crash(reason));
+                return Ok(Asked::Proposed(unfit));
+            }
+            Outcome::Done(description) => description,
+        };
+        let mends = crashed.map(|(n, _)| *n);
+        let reason = self.unfit(&touched, contents.as_ref(), &place, history);
+        let mut candidate = place.candidate(incumbent, description, contents.as_ref().ok());
+        candidate.agent = Some(reply.used);
+        candidate.mends = mends;
+        let proposed = match (reason, contents) {
+            (None, Ok(contents)) => self.commit(place, candidate, contents)?,
+            (Some(reason), contents) => {
+                if let Ok(contents) = contents
+                    && contents != place.incumbent_contents
+                {
+                    // Not to be measured, but somebody's work all the same.
+                    let message = self.message(&candidate);
+                    if let Some(commit) = place.tree.commit(&self.paths(), &message)? {
+                        candidate.commit = commit;
+                    }
+                }
+                place.unfit(candidate, Ruling::discard(reason))
+            }
+            (None, Err(failure)) => return Err(failure),
+        };
+        Ok(Asked::Proposed(proposed))
+    }
+
+    /// Why a proposal is not to be measured.
+    fn unfit(
+        &self,
+        touched: &Touched,
+        contents: Result<&Contents, &Failure>,
+        place: &Place,
+        history: &History,
+    ) -> Option<String> {
+        let targets = self.paths();
+        let others: Vec<&PathBuf> = touched
+            .paths
+            .iter()
+            .filter(|path| !targets.contains(path) && !self.is_shared(path, place))
+            .collect();
+        if touched.head {
+            return Some("it commits, or moves HEAD: that is not the agent's to do".to_owned());
+        }
+        if touched.link {
+            return Some("it changes the worktree's `.git`".to_owned());
+        }
+        if !others.is_empty() {
+            let named: Vec<String> = others
+                .iter()
+                .take(NAMED_PATHS)
+                .map(|path| path.display().to_string())
+                .collect();
+            let more = if others.len() > NAMED_PATHS {
+                ", ..."
+            } else {
+                ""
+            };
+            return Some(format!(
+                "it changes more than the target: {}{more}",
+                named.join(", ")
+            ));
+        }
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(failure) => return Some(failure.message.clone()),
+        };
+        if contents.modes() != place.incumbent_contents.modes() {
+            return Some("it changes the target's mode".to_owned());
+        }
+        if *contents == place.incumbent_contents {
+            return Some("it changes nothing".to_owned());
+        }
+        history
+            .judged_as(&contents.digest())
+            .map(|n| format!("it is the same as try {n}"))
+    }
+
+    /// Whether a path, relative to the repository's top, is still the link to what is shared.
+    fn is_shared(&self, path: &Path, place: &Place) -> bool {
+        let shared = &self.found.experiment.workspace.share;
+        path.strip_prefix(self.project.prefix())
+            .ok()
+            .filter(|path| shared.iter().any(|shared| Path::new(shared) == *path))
+            .and_then(|path| {
+                let link = place.tree.directory.join(path).read_link().ok()?;
+                Some(link == self.project.directory.join(path))
+            })
+            .unwrap_or(false)
+    }
+
+    fn prompt(&self, history: &History, incumbent: &Incumbent, fix: bool) -> String {
+        let program =
+            std::fs::read_to_string(self.found.directory.join("program.md")).unwrap_or_default();
+        let failure = history
+            .recent
+            .back()
+            .filter(|row| row.verdict == crate::decision::Verdict::Crash)
+            .map(|row| {
+                let log = runlog::end(&self.found.directory, row.n, "candidate");
+                format!("{}\n{log}", row.reason)
+            });
+        prompt::prompt(&Brief {
+            program: &program,
+            targets: self.targets(),
+            policy: &self.policy,
+            history,
+            incumbent,
+            failure: failure.as_deref(),
+            fix,
+        })
+    }
+
+    /// The prompt that an agent would get now.
+    pub fn next_prompt(&self, history: &History) -> Option<String> {
+        let incumbent = history.incumbent.as_ref()?;
+        Some(self.prompt(history, incumbent, false))
+    }
+
+    /// Worktrees at the incumbent, and what the next try is to be called.
+    fn place(&self, history: &History, incumbent: &Incumbent) -> Result<Place, Failure> {
+        let started = Instant::now();
+        let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
+        let incumbent_contents = self.incumbent_contents(&tree)?;
+        let n = 1 + match history.tries {
+            // The record may have been lost, and its candidates are still somebody's work.
+            0 => self
+                .project
+                .repository
+                .highest_number(&self.found.id.candidates())?,
+            tries => tries,
+        };
+        Ok(Place {
+            n,
+            tree,
+            incumbent_tree,
+            incumbent_contents,
+            started,
+        })
+    }
+
+    fn make_ready_both(&self, place: &Place) -> Result<(), Failure> {
+        std::thread::scope(|scope| {
+            let incumbent = scope.spawn(|| {
+                place
+                    .incumbent_tree
+                    .as_ref()
+                    .map_or(Ok(()), |tree| self.make_ready(tree))
+            });
+            self.make_ready(&place.tree)?;
+            incumbent.join().unwrap_or_else(|_| Err(out_of_step()))
+        })
+    }
+
+    /// Commits what was written into a worktree that is not ready yet, and makes it ready meanwhile.
+    fn commit_and_make_ready(
+        &self,
+        place: Place,
+        candidate: Try,
+        contents: Contents,
+    ) -> Result<Proposed, Failure> {
+        std::thread::scope(|scope| {
+            let ready = scope.spawn(|| self.make_ready_both(&place));
+            let committed = place.tree.commit(&self.paths(), &self.message(&candidate));
+            ready.join().unwrap_or_else(|_| Err(out_of_step()))?;
+            Ok::<_, Failure>(committed?)
+        })
+        .map(|committed| place.committed(candidate, contents, committed))
+    }
+
+    /// Commits what an agent left in a worktree.
+    fn commit(
+        &self,
+        place: Place,
+        candidate: Try,
+        contents: Contents,
+    ) -> Result<Proposed, Failure> {
+        let committed = place
+            .tree
+            .commit(&self.paths(), &self.message(&candidate))?;
+        Ok(place.committed(candidate, contents, committed))
+    }
+
+    /// The targets, relative to the repository's top.
+    fn paths(&self) -> Vec<PathBuf> {
+        self.project.paths(self.targets())
+    }
+}
+
+/// Where the next candidate is made.
+struct Place {
+    n: u64,
+    tree: Tree,
+    incumbent_tree: Option<Tree>,
+    incumbent_contents: Contents,
+    started: Instant,
+}
+
+impl Place {
+    /// A try that is not committed yet.
+    fn candidate(
+        &self,
+        incumbent: &Incumbent,
+        description: Option<String>,
+        contents: Option<&Contents>,
+    ) -> Try {
+        Try {
+            n: self.n,
+            commit: incumbent.commit.clone(),
+            parent: incumbent.commit.clone(),
+            description: description.unwrap_or_else(|| format!("try {}", self.n)),
+            content: contents.map(Contents::digest),
+            agent: None,
+            mends: None,
+        }
+    }
+
+    /// A candidate that was committed; where git's own filters make it the same as the incumbent,
+    /// there is no commit.
+    fn committed(self, mut candidate: Try, contents: Contents, commit: Option<String>) -> Proposed {
+        match commit {
+            Some(commit) => {
+                candidate.commit = commit;
+                Proposed::Candidate(Box::new(self.turn(candidate, contents, true)))
+            }
+            None if candidate.agent.is_none() => Proposed::Over(Ended::NothingToTry),
+            None => self.unfit(candidate, Ruling::discard("it changes nothing")),
+        }
+    }
+
+    fn unfit(self, candidate: Try, ruling: Ruling) -> Proposed {
+        let contents = self.incumbent_contents.clone();
+        Proposed::Unfit(Box::new(self.turn(candidate, contents, false)), ruling)
+    }
+
+    fn turn(self, candidate: Try, contents: Contents, fit: bool) -> Turn {
+        Turn {
+            candidate,
+            contents,
+            incumbent_contents: self.incumbent_contents,
+            candidate_tree: Some(self.tree).filter(|_| fit),
+            incumbent_tree: self.incumbent_tree,
+            started: self.started,
+            report: None,
+            incumbent_report: None,
+        }
+    }
+}
+
+fn cannot_keep(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::Failure,
+        format!("cannot write in `{}`: {error}", path.display()),
+    )
+    .hint("make it possible and run again: nothing is lost")
+}

@@ -1,0 +1,230 @@
+//! Verdicts put into effect: refs, the branch, the checkout; and what an earlier run left open.
+
+use std::path::Path;
+
+use super::{Lab, Notice, SANDBOX, incumbent_of, out_of_step};
+use crate::decision::{Verdict, number};
+use crate::experiment::Id;
+use crate::failure::Failure;
+use crate::git::CommitId;
+use crate::journal::{Event as Recorded, Journal, Judged, Try};
+use crate::project::Definition;
+use crate::text;
+use crate::workspace::{Contents, Slot};
+
+impl Lab<'_> {
+    /// Finishes what an earlier run that was killed left open.
+    pub(super) fn recover(&self, journal: &mut Journal) -> Result<(), Failure> {
+        if let Some(candidate) = journal.history().interrupted.clone() {
+            (self.notify)(Notice::Interrupted(&candidate));
+            self.give_up(journal, &candidate, "interrupted: not judged")?;
+        }
+        if let Some((candidate, judged)) = journal.history().unsettled.clone() {
+            (self.notify)(Notice::Unsettled(&judged));
+            self.settle(journal, &candidate, &judged, || {
+                let tree = self.tree(Slot::First, &candidate.parent)?;
+                let incumbent = Contents::read(&tree.directory, self.targets())?;
+                tree.reset(&candidate.commit)?;
+                Ok((incumbent, Contents::read(&tree.directory, self.targets())?))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Ends a try that nobody judged. The checkout keeps the candidate, to be taken up again.
+    pub(super) fn give_up(
+        &self,
+        journal: &mut Journal,
+        candidate: &Try,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        let judged = Judged {
+            n: candidate.n,
+            verdict: Verdict::Crash,
+            reason: text::clean_line(reason, 500),
+            commit: None,
+            unjudged: true,
+            value: None,
+            incumbent_value: incumbent_of(journal.history())?.value,
+            measurements: vec![],
+            incumbent_measurements: vec![],
+            diagnostics: vec![],
+            seconds: 0.0,
+            sandbox: SANDBOX.to_owned(),
+        };
+        journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
+        self.settle(journal, candidate, &judged, || Err(out_of_step()))
+    }
+
+    /// The candidate's commit with the values in its message.
+    pub(super) fn with_values(
+        &self,
+        candidate: &Try,
+        judged: &Judged,
+    ) -> Result<CommitId, Failure> {
+        let mut message = self.message(candidate);
+        message.push_str(&format!("Autoresearch-Metric: {}\n", self.policy.metric));
+        message.push_str(&format!(
+            "Autoresearch-Before: {}\n",
+            number(judged.incumbent_value)
+        ));
+        if let Some(value) = judged.value {
+            message.push_str(&format!("Autoresearch-After: {}\n", number(value)));
+        }
+        Ok(self
+            .project
+            .repository
+            .with_message(&candidate.commit, &message)?)
+    }
+
+    /// A candidate's commit message: what it is, and where it comes from.
+    pub(super) fn message(&self, candidate: &Try) -> String {
+        let mut message = format!(
+            "{}\n\nAutoresearch-Experiment: {}\nAutoresearch-Try: {}\n",
+            candidate.description, self.found.id, candidate.n
+        );
+        if let Some(agent) = &candidate.agent {
+            message.push_str(&format!("Autoresearch-Agent: {}\n", agent.name));
+        }
+        message
+    }
+
+    /// Puts a recorded verdict into effect. `contents` are the incumbent's and the candidate's.
+    pub(super) fn settle(
+        &self,
+        journal: &mut Journal,
+        candidate: &Try,
+        judged: &Judged,
+        contents: impl FnOnce() -> Result<(Contents, Contents), Failure>,
+    ) -> Result<(), Failure> {
+        let on_branch = self.publish(candidate, judged)?;
+        let in_checkout = candidate.agent.is_none();
+        if judged.verdict == Verdict::Keep {
+            let repository = &self.project.repository;
+            let checkouts = repository.checkouts_of(&self.found.id.branch())?;
+            if on_branch && !checkouts.is_empty() {
+                let (incumbent, contents) = contents()?;
+                for checkout in checkouts {
+                    self.follow(&checkout, candidate, judged, &incumbent, &contents)?;
+                }
+            }
+        } else if in_checkout && !judged.unjudged {
+            let (incumbent, contents) = contents()?;
+            self.tell_left(&incumbent.restore(&self.project.directory, &contents)?);
+        }
+        journal.append_unsynced(Recorded::Settled { n: candidate.n })?;
+        Ok(())
+    }
+
+    /// Lets a checkout of the branch go along with it: its index, and the target where it is as it
+    /// was. What somebody is working on stays.
+    fn follow(
+        &self,
+        checkout: &Path,
+        candidate: &Try,
+        judged: &Judged,
+        incumbent: &Contents,
+        contents: &Contents,
+    ) -> Result<(), Failure> {
+        let paths = self.project.paths(self.targets());
+        let commit = judged.kept_commit(candidate);
+        let repository = &self.project.repository;
+        let staged = repository.follow(checkout, &candidate.parent, commit, &paths)?;
+        let staged: Vec<String> = staged
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        self.tell_left(&staged);
+        let directory = checkout.join(self.project.prefix());
+        if directory.is_dir() {
+            self.tell_left(&contents.restore(&directory, incumbent)?);
+        }
+        Ok(())
+    }
+
+    fn tell_left(&self, paths: &[String]) {
+        if !paths.is_empty() {
+            (self.notify)(Notice::LeftAlone(paths));
+        }
+    }
+
+    /// Makes the candidate reachable and, for a keep, moves the branch to it. False where a keep is
+    /// not on the branch.
+    fn publish(&self, candidate: &Try, judged: &Judged) -> Result<bool, Failure> {
+        let repository = &self.project.repository;
+        let commit = judged.kept_commit(candidate);
+        let reachable = (self.found.id.candidate(candidate.n), commit, None);
+        if judged.verdict != Verdict::Keep {
+            repository.update_refs(&[reachable])?;
+            return Ok(false);
+        }
+        let branch = self.found.id.branch();
+        let parent = candidate.parent.as_str();
+        let moved_from = |old| (branch.clone(), commit, Some(old));
+        if let Err(error) = repository.update_refs(&[reachable.clone(), moved_from(parent)]) {
+            match repository.resolve(&branch)? {
+                Some(now) if now == candidate.parent => return Err(error.into()),
+                // An earlier run came this far.
+                Some(now) if now == commit => repository.update_refs(&[reachable])?,
+                // A run was killed between its baseline and the branch, or somebody deleted it.
+                None => repository.update_refs(&[reachable, moved_from("")])?,
+                Some(_) => {
+                    (self.notify)(Notice::NotOnBranch(judged));
+                    repository.update_refs(&[reachable])?;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Where the branch is, if that is not where this experiment left it. One that is gone is made
+    /// again with the next keep.
+    pub fn branch_elsewhere(&self, expected: &str) -> Result<Option<CommitId>, Failure> {
+        let repository = &self.project.repository;
+        let branch = self.found.id.branch();
+        if repository.is_at(&branch, expected) {
+            return Ok(None);
+        }
+        Ok(repository
+            .resolve(&branch)?
+            .filter(|commit| commit != expected))
+    }
+
+    pub(super) fn branch_moved(&self) -> Failure {
+        let id = &self.found.id;
+        Failure::input(format!(
+            "somebody has moved the branch `autoresearch/{id}` meanwhile"
+        ))
+        .hint("run again to go on from where it is now; every try is recorded")
+    }
+
+    /// The commit that the experiment starts from: the user's HEAD, or what the original tool has
+    /// kept. Any other branch that is there already is that of a journal which was lost.
+    pub(super) fn start_commit(&self) -> Result<CommitId, Failure> {
+        if let Some(tip) = self.branch_of_the_original()? {
+            return Ok(tip);
+        }
+        let branch = self.found.id.branch();
+        if self.project.repository.resolve(&branch)?.is_some() {
+            return Err(branch_exists(&self.found.id));
+        }
+        Ok(self.project.repository.head.clone())
+    }
+
+    /// Where the original tool left the branch of an experiment of its own.
+    pub(super) fn branch_of_the_original(&self) -> Result<Option<CommitId>, Failure> {
+        match self.found.definition {
+            Definition::Toml => Ok(None),
+            Definition::Config => Ok(self.project.repository.resolve(&self.found.id.branch())?),
+        }
+    }
+}
+
+/// The failure where an experiment's branch is there before the experiment.
+pub fn branch_exists(id: &Id) -> Failure {
+    Failure::input(format!("there is a branch `autoresearch/{id}` already")).hint(format!(
+        "choose another name, or put it aside: `git branch -m autoresearch/{id} old-{}`",
+        id.name()
+    ))
+}

@@ -1,0 +1,96 @@
+//! The worktrees, ready to be measured in: at a commit, with what is shared, set up.
+
+use std::time::Duration;
+
+use super::{Doing, Lab, Notice};
+use crate::failure::{Exit, Failure};
+use crate::process::{self, CommandLine, Exit as ProcessExit};
+use crate::text;
+use crate::workspace::{Contents, Slot, Tree};
+
+/// How long a setup command may take: installing has nothing to do with the budget of a measurement.
+pub(super) const SETUP_LIMIT: Duration = Duration::from_mins(30);
+
+impl Lab<'_> {
+    /// The candidate's worktree and, for a metric with noise, the incumbent's, both at the
+    /// incumbent and yet to be made ready.
+    pub(super) fn trees(&self, incumbent: &str) -> Result<(Tree, Option<Tree>), Failure> {
+        if self.policy.deterministic {
+            return Ok((self.workspace.tree(Slot::First, incumbent)?, None));
+        }
+        let slots = self.workspace.roles(incumbent);
+        let (first, second) = self.workspace.trees(slots, incumbent)?;
+        Ok((first, Some(second)))
+    }
+
+    /// The target in a worktree that stands at the incumbent.
+    pub(super) fn incumbent_contents(&self, tree: &Tree) -> Result<Contents, Failure> {
+        Contents::read(&tree.directory, self.targets()).map_err(|failure| {
+            Failure {
+                message: format!("in the best version's commit: {}", failure.message),
+                ..failure
+            }
+            .hint("commit the target; one that was added later needs an experiment of its own")
+        })
+    }
+
+    /// A worktree at a commit, ready.
+    pub(super) fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
+        let tree = self.workspace.tree(slot, commit)?;
+        self.make_ready(&tree)?;
+        Ok(tree)
+    }
+
+    /// Sees to what is not tracked: leftovers go, shared paths and what `setup` makes come.
+    pub(super) fn make_ready(&self, tree: &Tree) -> Result<(), Failure> {
+        tree.clean()?;
+        let workspace = &self.found.experiment.workspace;
+        for path in tree.share(&self.project.directory, &workspace.share)? {
+            (self.notify)(Notice::NotShared(&path));
+        }
+        match &workspace.setup {
+            Some(setup) => self.set_up(tree, setup),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the setup command, unless it has been run in this worktree.
+    fn set_up(&self, tree: &Tree, setup: &CommandLine) -> Result<(), Failure> {
+        let done = setup.to_string();
+        if std::fs::read_to_string(&tree.setup_note).is_ok_and(|note| note == done) {
+            return Ok(());
+        }
+        self.doing(0, Doing::SettingUp(done.clone()));
+        let experiment = &self.found.experiment;
+        let command = process::Command {
+            line: setup,
+            directory: &tree.directory,
+            environment: &self.environment,
+            deadline: SETUP_LIMIT,
+            grace: Duration::from_millis(experiment.limits.command_grace_ms.into()),
+            output_limit: (experiment.limits.command_output_kib as usize) << 10,
+            input: None,
+            transcript: None,
+        };
+        let failed = |what: String| {
+            Failure::new(
+                Exit::Measurement,
+                format!("the setup command `{setup}` failed: {what}"),
+            )
+            .hint("mend `setup` under `[workspace]` in the experiment")
+        };
+        let output = process::run(self.launcher, &command, &self.cancel)
+            .map_err(|error| failed(error.to_string()))?;
+        if output.exit != ProcessExit::Code(0) {
+            let said = text::tail(&[output.stdout.bytes, output.stderr.bytes].concat(), 10);
+            return Err(failed(output.exit.to_string()).detail(said));
+        }
+        std::fs::write(&tree.setup_note, done).map_err(|error| {
+            Failure::new(
+                Exit::Failure,
+                format!("cannot write `{}`: {error}", tree.setup_note.display()),
+            )
+            .hint("make it possible and run again")
+        })
+    }
+}
