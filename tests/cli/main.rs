@@ -16,4 +16,5 @@ mod hostile;
 mod init;
 mod old;
 mod run;
+mod scope;
 mod support;

@@ -1,0 +1,374 @@
+//! What an agent may touch, what git is made to do for it, and the branch where it is checked out.
+
+use std::path::PathBuf;
+
+use crate::experiments::{
+    DIRECTORY, ID, assert_consistent, assert_same, journal, others, resolve, rows, sized,
+    wait_until,
+};
+use crate::support::{Outcome, Place};
+
+/// Shortens the target by a byte, after these lines.
+fn agent(place: &Place, name: &str, lines: &str) -> String {
+    let script = place.outside(name);
+    let text = format!(
+        "{lines}\nn=$(wc -c < t); head -c $((n - 1)) t > ../t.new.$$ && cat ../t.new.$$ > t && rm ../t.new.$$\necho '{name}'\n"
+    );
+    std::fs::write(&script, text).unwrap();
+    format!("sh {}", script.display())
+}
+
+/// One turn of an agent that does these things and shortens the target.
+fn turn(place: &Place, lines: &str) -> Outcome {
+    let agent = agent(place, "agent", lines);
+    place.run(&["run", "--agent-command", &agent])
+}
+
+/// The last row: its verdict and reason.
+fn last(place: &Place) -> (String, String) {
+    let records = journal(place, DIRECTORY);
+    let verdict = records.iter().rfind(|r| r["event"] == "verdict").unwrap();
+    let word = |key: &str| verdict[key].as_str().unwrap().to_owned();
+    (word("verdict"), word("reason"))
+}
+
+/// A script that leaves a mark, and the mark.
+fn trap(place: &Place) -> (PathBuf, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let (script, mark) = (place.outside("trap.sh"), place.outside("mark"));
+    std::fs::write(
+        &script,
+        format!("#!/bin/sh\ntouch {}\ncat\n", mark.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    (script, mark)
+}
+
+#[test]
+fn what_is_hidden_in_the_index_is_seen() {
+    let place = sized(&[]);
+    for (lines, seen) in [
+        (
+            "git update-index --assume-unchanged other; echo x > other",
+            "other",
+        ),
+        (
+            "git update-index --skip-worktree other; echo x > other",
+            "other",
+        ),
+        ("git rm -q --cached other", ""),
+        ("echo x > other; git add other", "other"),
+        ("echo x > new; git add -N new", "new"),
+        ("git rm -q other", "other"),
+        ("chmod +x other", "other"),
+        ("rm other; ln -s t other", "other"),
+        ("mkdir -p deep/er; echo x > deep/er/file", "deep/er/file"),
+        ("cp other ' M t'", " M t"),
+    ] {
+        turn(&place, lines).succeeds();
+        let (verdict, reason) = last(&place);
+        if seen.is_empty() {
+            // Only git's own state was changed, and that is put back.
+            assert_eq!(verdict, "keep", "{lines}: {reason}");
+        } else {
+            assert_eq!(verdict, "discard", "{lines}: {reason}");
+            assert_eq!(
+                reason,
+                format!("it changes more than the target: {seen}"),
+                "{lines}"
+            );
+        }
+    }
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn an_agent_that_commits_is_not_kept() {
+    let place = sized(&[]);
+    place.git(&["config", "user.name", "Agent"]);
+    place.git(&["config", "user.email", "agent@localhost"]);
+    for lines in [
+        "echo y > t; git commit -qam mine",
+        "git commit -q --allow-empty -m mine",
+        "git checkout -q -b mine",
+        "git checkout -q --orphan another",
+    ] {
+        turn(&place, lines).succeeds();
+        let (verdict, reason) = last(&place);
+        assert_eq!(verdict, "discard", "{lines}: {reason}");
+        assert!(reason.contains("commits, or moves HEAD"), "{reason}");
+    }
+    turn(&place, "").succeeds();
+    assert_eq!(last(&place).0, "keep");
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn the_file_that_makes_a_worktree_is_put_back() {
+    let place = sized(&[]);
+    for lines in [
+        "echo 'gitdir: /nowhere' > .git",
+        "rm .git",
+        "rm .git; git init -q .",
+        "rm .git; ln -s /nowhere .git",
+    ] {
+        turn(&place, lines).succeeds();
+        let (verdict, reason) = last(&place);
+        assert_eq!(verdict, "discard", "{lines}: {reason}");
+        assert!(reason.contains("`.git`"), "{lines}: {reason}");
+        turn(&place, "").succeeds();
+        assert_eq!(last(&place).0, "keep", "{lines}");
+    }
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn hooks_and_settings_that_stand_in_a_worktree_are_not_run() {
+    let place = sized(&[]);
+    let (script, mark) = trap(&place);
+    let script = script.display();
+    for lines in [
+        // A repository in the worktree, with settings of its own.
+        format!(
+            "git init -q nested; git -C nested config core.fsmonitor {script}; git -C nested config filter.x.clean {script}; echo '* filter=x' > nested/.gitattributes; echo x > nested/file"
+        ),
+        // Hooks where they would be in a checkout, and in the repository itself.
+        format!(
+            "hooks=$(git rev-parse --git-common-dir)/hooks; mkdir -p $hooks; for h in pre-commit post-commit post-checkout reference-transaction post-index-change prepare-commit-msg commit-msg; do cp {script} $hooks/$h; done"
+        ),
+        format!(
+            "git config core.fsmonitor {script}; git config core.hooksPath {}",
+            place.outside("").display()
+        ),
+        format!(
+            "git config gpg.program {script}; git config commit.gpgSign true; git config core.editor {script}; git config core.pager {script}"
+        ),
+    ] {
+        turn(&place, &lines).succeeds();
+        assert!(!mark.exists(), "{lines}");
+    }
+    turn(&place, "").succeeds();
+    assert_eq!(last(&place).0, "keep");
+    assert!(!mark.exists());
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
+    for plant in [
+        "git config filter.x.clean SCRIPT; git config filter.x.smudge SCRIPT; echo '* filter=x' > $(git rev-parse --git-common-dir)/info/attributes",
+        "echo '[filter \"x\"] clean = SCRIPT' > ../inc; git config include.path $PWD/../inc; echo '* filter=x' > .gitattributes",
+        "echo '[filter \"x\"] clean = SCRIPT' >> ~/.gitconfig; echo '* filter=x' > .gitattributes",
+        "git config extensions.worktreeConfig true; git config --worktree filter.x.clean SCRIPT; echo '* filter=x' > .gitattributes",
+    ] {
+        let place = sized(&[]);
+        let (script, mark) = trap(&place);
+        let lines = plant.replace("SCRIPT", script.to_str().unwrap());
+        turn(&place, &lines).fails(4, "git's settings have changed");
+        assert!(!mark.exists(), "{plant}");
+        assert_eq!(rows(&place, DIRECTORY).len(), 1, "{plant}");
+    }
+    // The user's own settings may change.
+    let place = sized(&[]);
+    let lines = format!(
+        "git -C {0} config user.name Somebody; git -C {0} config branch.main.remote origin; git -C {0} config alias.x status",
+        place.project().display()
+    );
+    turn(&place, &lines).succeeds();
+    assert_eq!(last(&place).0, "keep");
+}
+
+#[test]
+fn submodules_are_watched_and_not_entered() {
+    let library = Place::named("library", &[("file", "x"), ("more", "y")]);
+    let place = Place::new(&[("t", &"x".repeat(100)), ("other", "other\n")]);
+    let url = library.project();
+    let url = url.to_str().unwrap();
+    place.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        url,
+        "sub",
+    ]);
+    place.git(&["commit", "--quiet", "--message=submodule"]);
+    let setup = "git -c protocol.file.allow=always submodule --quiet update --init";
+    place
+        .run(&["init", "-t", "t", "-e", "benchmark_size"])
+        .succeeds();
+    let definition = place.read(format!("{DIRECTORY}/experiment.toml"));
+    place.write(
+        format!("{DIRECTORY}/experiment.toml"),
+        format!("{definition}\n[workspace]\nsetup = \"{setup}\"\n"),
+    );
+    let (script, mark) = trap(&place);
+    for (lines, seen) in [
+        ("", ""),
+        ("echo z > sub/file", "sub/file"),
+        ("echo z > sub/new", "sub/new"),
+        ("rm sub/more", "sub/more"),
+        (
+            "cd sub; git -c user.name=n -c user.email=e commit -q --allow-empty -m x; cd ..",
+            "sub",
+        ),
+        (
+            "git -C sub config core.fsmonitor SCRIPT; echo z >> sub/file",
+            "sub/file",
+        ),
+        (
+            "rm sub/.git; git init -q sub; git -C sub config core.fsmonitor SCRIPT",
+            "sub",
+        ),
+    ] {
+        turn(&place, &lines.replace("SCRIPT", script.to_str().unwrap())).succeeds();
+        let (verdict, reason) = last(&place);
+        let expected = if seen.is_empty() { "keep" } else { "discard" };
+        assert_eq!(verdict, expected, "{lines}: {reason}");
+        assert!(reason.contains(seen), "{lines}: {reason}");
+        assert!(!mark.exists(), "{lines}");
+        // What a candidate leaves in a submodule is not git's to take away.
+        let worktrees = place.home().join(".local/state/autoresearch/worktrees");
+        std::fs::remove_dir_all(worktrees).unwrap();
+        place.git(&["worktree", "prune"]);
+    }
+    assert_consistent(&place, ID);
+}
+
+/// What git says of a checkout.
+fn status(place: &Place, checkout: &str) -> String {
+    place.git(&[
+        "-C",
+        checkout,
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+    ])
+}
+
+fn branch() -> String {
+    format!("autoresearch/{ID}")
+}
+
+#[test]
+fn the_branch_may_be_checked_out() {
+    let place = sized(&[]);
+    place.git(&["switch", "--quiet", &branch()]);
+    place.write("other", "edited");
+    // From the checkout itself.
+    place.write("t", "short");
+    place.run(&["run"]).succeeds();
+    assert_eq!(last(&place).0, "keep");
+    assert_eq!(status(&place, "."), " M other");
+    assert_eq!(place.read("t"), "short");
+    place.write("t", "longer than that");
+    place.run(&["run"]).succeeds();
+    assert_eq!(last(&place).0, "discard");
+    assert_eq!(status(&place, "."), " M other");
+    // From an agent, which works elsewhere.
+    turn(&place, "").succeeds();
+    assert_eq!(last(&place).0, "keep");
+    assert_eq!(status(&place, "."), " M other");
+    assert_eq!(place.read("t"), "shor");
+    assert_eq!(place.read("other"), "edited");
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn another_checkout_of_the_branch_goes_along_as_far_as_nobody_works_in_it() {
+    let place = sized(&[]);
+    let linked = place.outside("linked");
+    let at = linked.to_str().unwrap().to_owned();
+    place.git(&["worktree", "add", "--quiet", &at, &branch()]);
+    let before = others(&place);
+    let file = linked.join("t");
+    turn(&place, "").succeeds();
+    assert_eq!(status(&place, &at), "");
+    assert_eq!(std::fs::read(&file).unwrap().len(), 99);
+
+    // Edited: the file stays, and git sees the edit against the new version.
+    std::fs::write(&file, "mine").unwrap();
+    let outcome = turn(&place, "");
+    assert!(outcome.stderr.contains("left as they are"), "{outcome:#?}");
+    outcome.succeeds();
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    assert_eq!(status(&place, &at), " M t");
+
+    // Staged: the index stays too.
+    place.git(&["-C", &at, "add", "t"]);
+    turn(&place, "").succeeds();
+    assert_eq!(status(&place, &at), "M  t");
+    place.git(&["-C", &at, "checkout", "--quiet", "HEAD", "--", "t"]);
+
+    // The user's git has the index: it is not waited for long.
+    let lock = place.git(&["-C", &at, "rev-parse", "--git-path", "index.lock"]);
+    std::fs::write(&lock, "").unwrap();
+    let outcome = turn(&place, "");
+    assert!(outcome.stderr.contains("left as they are"), "{outcome:#?}");
+    outcome.succeeds();
+    std::fs::remove_file(&lock).unwrap();
+    place.git(&["-C", &at, "reset", "--quiet", "--hard"]);
+
+    // Somewhere in a rebase HEAD is detached: nothing there is touched.
+    place.git(&["-C", &at, "checkout", "--quiet", "--detach"]);
+    turn(&place, "").succeeds();
+    assert_eq!(status(&place, &at), "");
+    assert_same(&others(&place), &before);
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn a_keep_that_was_killed_before_the_checkout_went_along_is_finished() {
+    let place = sized(&[]);
+    place.git(&["switch", "--quiet", &branch()]);
+    turn(&place, "").succeeds();
+    // As it is after the branch has moved: neither index nor file have.
+    let text = place.read(format!("{DIRECTORY}/journal.jsonl"));
+    let unsettled = text.trim_end().rsplit_once('\n').unwrap().0;
+    place.write(
+        format!("{DIRECTORY}/journal.jsonl"),
+        format!("{unsettled}\n"),
+    );
+    place.git(&["restore", "--source=HEAD~1", "--staged", "--worktree", "t"]);
+    assert_eq!(status(&place, "."), "M  t");
+    place
+        .run(&["run", "--agent", "none"])
+        .fails(3, "nothing to try");
+    assert_eq!(status(&place, "."), "");
+    assert_eq!(place.read("t").len(), 99);
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn what_the_user_does_meanwhile_is_the_users() {
+    let place = sized(&[]);
+    place.git(&["config", "user.name", "User"]);
+    place.git(&["config", "user.email", "user@localhost"]);
+    place.git(&["switch", "--quiet", "-c", "work"]);
+    let at = place.project();
+    let at = at.display();
+    let lines = format!(
+        "cd {at} && echo mine >> other && git commit -qam work && git switch -q main && git switch -q work && git commit -q --allow-empty -m two && git rebase -q --force-rebase HEAD~1 && cd - >/dev/null"
+    );
+    let agent = agent(&place, "agent", &lines);
+    place
+        .run(&["run", "--agent-command", &agent, "--max-experiments", "3"])
+        .succeeds();
+    assert_eq!(place.git(&["branch", "--show-current"]), "work");
+    assert_eq!(
+        place.git(&["status", "--porcelain", "--untracked-files=no"]),
+        ""
+    );
+    assert_eq!(place.read("other"), "other\nmine\nmine\nmine\n");
+    let kept = resolve(&place, &format!("refs/heads/{}", branch()));
+    assert_eq!(
+        place.git(&["log", "--format=%s", "-3", &kept]),
+        "agent\nagent\nagent"
+    );
+    assert_consistent(&place, ID);
+    wait_until("no lock is left", || {
+        !place.project().join(".git/index.lock").exists()
+    });
+}
