@@ -14,6 +14,7 @@ mod experiments;
 mod guests;
 mod hostile;
 mod init;
+mod night;
 mod old;
 mod run;
 mod scope;
