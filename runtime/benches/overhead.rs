@@ -32,6 +32,7 @@ fn main() {
     evaluating(&place);
     hosting(&place);
     judging(&place);
+    looping(&place);
     memory(&place);
     let size = std::fs::metadata(PROGRAM).unwrap().len();
     println!("{:<58} {:>6.1} MB", "the program's size", size as f64 / 1e6);
@@ -183,22 +184,141 @@ fn judging(place: &Place) {
             times[0].push(start.elapsed());
 
             change();
-            let start = Instant::now();
-            for arguments in [
-                &["add", "target.txt"][..],
-                &["commit", "--quiet", "--message", "try"],
-            ] {
-                run(place.command("git").args(arguments));
-            }
-            run(place.command("sh").args(["-c", "echo x: 1"]));
-            run(place
-                .command("git")
-                .args(["reset", "--quiet", "--hard", "HEAD~1"]));
-            times[1].push(start.elapsed());
+            times[1].push(turn_by_hand(place, None));
         }
         let [mut ours, mut by_hand] = times;
         report(&format!("`run`: {name}"), &mut ours, &mut by_hand);
     }
+}
+
+/// One turn of a loop with a scripted agent, beside the same by hand, in journals of several lengths.
+fn looping(place: &Place) {
+    /// Turns that are timed together, without the program's start and end.
+    const TURNS: u32 = 10;
+    const LOOPS: usize = 31;
+    let agent = place.root.path().join("agent.sh");
+    let counter = place.root.path().join("counter");
+    std::fs::write(&counter, "1\n").unwrap();
+    let script = format!(
+        "read -r n < {0}; n=$((n + 1)); echo $n > {0}; echo $n > target.txt; echo try",
+        counter.display()
+    );
+    std::fs::write(&agent, script).unwrap();
+    let agent = format!("sh {}", agent.display());
+    let eval = [
+        "--eval",
+        "echo x: 1",
+        "--metric",
+        "x",
+        "--direction",
+        "lower",
+    ];
+    for (rows, evaluator, what) in [
+        (
+            1,
+            vec!["--evaluator", "benchmark_size"],
+            "without a command",
+        ),
+        (
+            1,
+            [&eval[..], &["--deterministic"]].concat(),
+            "a command run once",
+        ),
+        (
+            1_000,
+            [&eval[..], &["--deterministic"]].concat(),
+            "a command run once",
+        ),
+        (
+            100_000,
+            [&eval[..], &["--deterministic"]].concat(),
+            "a command run once",
+        ),
+        (1, eval.to_vec(), "a command run on both sides"),
+    ] {
+        std::fs::write(place.project().join("target.txt"), "0\n").unwrap();
+        let name = format!("loop-{rows}-{}", evaluator.len());
+        let id = format!("bench/{name}");
+        let mut init = place.autoresearch(&["init", "--target", "target.txt", "--domain", "bench"]);
+        init.args(["--name", &name, "--agent-command", &agent]);
+        run(init.args(&evaluator));
+        let turns = |n: u32| {
+            let start = Instant::now();
+            let n = n.to_string();
+            run(&mut place.autoresearch(&["run", "-x", &id, "--max-experiments", &n]));
+            start.elapsed()
+        };
+        turns(1);
+        lengthen(place, &name, rows);
+        let mut times = [Vec::new(), Vec::new()];
+        let mut starts = Vec::new();
+        for _ in 0..LOOPS {
+            let one = turns(1);
+            starts.push(one);
+            times[0].push(turns(1 + TURNS).saturating_sub(one) / TURNS);
+            times[1].push(turn_by_hand(place, Some(&agent)));
+        }
+        let [mut ours, mut by_hand] = times;
+        report(
+            &format!("a turn of a loop: {what}, {rows} rows"),
+            &mut ours,
+            &mut by_hand,
+        );
+        println!(
+            "{:<58} {:>6.2} ms",
+            "  a whole loop of one turn",
+            milliseconds(median(&mut starts))
+        );
+    }
+}
+
+/// Adds rows to a journal, and their candidates' refs, as a long run would have left them.
+fn lengthen(place: &Place, name: &str, rows: u64) {
+    let directory = place.project().join(".autoresearch/bench").join(name);
+    let path = directory.join("journal.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let turn: Vec<serde_json::Value> = text
+        .lines()
+        .skip(1)
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let commit = turn[0]["commit"].as_str().unwrap().to_owned();
+    let refs = place
+        .project()
+        .join(".git/refs/autoresearch/bench")
+        .join(name);
+    let mut longer = text;
+    for n in 2..=rows {
+        for mut record in turn.clone() {
+            record["n"] = n.into();
+            if record["event"] == "try" {
+                record["content"] = format!("{n:064x}").into();
+            }
+            longer.push_str(&record.to_string());
+            longer.push('\n');
+        }
+        std::fs::write(refs.join(n.to_string()), format!("{commit}\n")).unwrap();
+    }
+    std::fs::write(path, longer).unwrap();
+}
+
+/// `git add`, `git commit`, `sh -c`, `git reset`; after an agent, if there is one.
+fn turn_by_hand(place: &Place, agent: Option<&str>) -> Duration {
+    let start = Instant::now();
+    if let Some(agent) = agent {
+        run(place.command("sh").args(["-c", agent]));
+    }
+    for arguments in [
+        &["add", "target.txt"][..],
+        &["commit", "--quiet", "--message", "try"],
+    ] {
+        run(place.command("git").args(arguments));
+    }
+    run(place.command("sh").args(["-c", "echo x: 1"]));
+    run(place
+        .command("git")
+        .args(["reset", "--quiet", "--hard", "HEAD~1"]));
+    start.elapsed()
 }
 
 /// Peak resident memory, as the launcher sees it.
