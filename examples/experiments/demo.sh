@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lets autoresearch judge three changes to a small program: a gain, a wrong one, and a loss.
+# Lets a stand-in for an agent change a small program four times: a gain, a wrong report, a slow one, a
+# cheat.
 # It all happens in a temporary directory. Set AUTORESEARCH to use a binary that is there already.
 set -eu
 
@@ -75,26 +76,22 @@ show() {
     printf '$ %s\n' "$1"
     eval "$1" 2>&1
 }
-echo '# report.sh sums up an access log, and is slow.'
-echo '# check.sh runs it, and fails if the report is wrong.'
+echo '# report.sh sums up an access log, and is slow. check.sh runs it, and fails if the report is wrong.'
+echo '# agent.sh stands in for an agent: with a real one, say --agent claude instead.'
 show "autoresearch init --target report.sh --name log-report --evaluator benchmark_speed \\
-    --command benchmark='sh check.sh'"
-say 'Try 1 reads the log once, not three times for every path.'
-show 'cp candidates/1-one-pass.sh report.sh'
-show "autoresearch run -m 'read the log once'"
-say 'Try 2 reads every tenth line only. That is faster still, but the report is wrong.'
-show 'cp candidates/2-sample.sh report.sh'
-show "autoresearch run -m 'read every tenth line'"
-say 'Try 3 is right, and faster than the first version, but slower than try 1.'
-show 'cp candidates/3-one-awk-a-path.sh report.sh'
-show "autoresearch run -m 'read the log once for every path'"
-say 'What is left: one commit on a branch of its own, and report.sh as in try 1.'
+    --command benchmark='sh check.sh' --agent-command 'sh agent.sh'"
+say 'Try 1 is a gain. Try 2 is faster still, but wrong: it goes back to the agent, whose try 3 is right,
+# and slow. Try 4 changes what the report is compared with.'
+show 'autoresearch run --loop --max-experiments 4'
+say 'What is left: one commit on a branch of its own. The checkout is as it was.'
 show 'autoresearch list'
 show 'git log --oneline autoresearch/custom/log-report'
+show 'git status --short'
 
 # The first row is the baseline's.
 verdicts=$(awk -F '\t' 'NR > 2 { printf " %s", $3 }' .autoresearch/custom/log-report/results.tsv)
-[ "$verdicts" = ' keep crash discard' ] ||
-    fail "the verdicts should be keep, crash and discard, but are:$verdicts"
-cmp -s report.sh candidates/1-one-pass.sh || fail 'report.sh should be as in try 1'
-printf '\nSo the gain is kept as a commit; the wrong report and the slower one are undone.\n'
+[ "$verdicts" = ' keep crash discard discard' ] ||
+    fail "the verdicts should be keep, crash, discard and discard, but are:$verdicts"
+git show autoresearch/custom/log-report:report.sh | cmp -s - candidates/1-one-pass.sh ||
+    fail 'report.sh on the branch should be as in try 1'
+printf '\nSo the gain is kept as a commit; the wrong report, the slower one and the cheat are not.\n'
