@@ -41,11 +41,10 @@ pub fn is_stuck(history: &History) -> bool {
 /// The prompt for one proposal.
 pub fn prompt(brief: &Brief<'_>) -> String {
     let mut out = String::new();
-    let targets: String = brief
-        .targets
-        .iter()
-        .map(|target| format!("- `{target}`\n"))
-        .collect();
+    let mut targets = String::new();
+    for target in brief.targets {
+        let _ = writeln!(targets, "- `{target}`");
+    }
     let policy = brief.policy;
     let verb = match policy.direction {
         Direction::Lower => "lower",
@@ -158,10 +157,11 @@ fn cell(text: &str) -> String {
 fn quoted(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     let from = all.len().saturating_sub(lines);
-    all.iter()
-        .skip(from)
-        .map(|line| format!("> {line}\n"))
-        .collect()
+    let mut out = String::new();
+    for line in all.iter().skip(from) {
+        let _ = writeln!(out, "> {line}");
+    }
+    out
 }
 
 #[cfg(test)]

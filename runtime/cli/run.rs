@@ -313,7 +313,7 @@ fn judge(
             &outcome,
             arguments.json,
         );
-        return Ok(finish(&outcome.ended?, lab.directory())?);
+        return Ok(finish(outcome.ended?, lab.directory())?);
     }
     match (outcome.ended?, outcome.last) {
         (_, Some(judged)) => show(
@@ -529,7 +529,7 @@ fn quoted_targets(lab: &Lab<'_>) -> String {
 }
 
 /// Whether a loop ended as it was meant to.
-fn finish(ended: &Ended, directory: &std::path::Path) -> Result<(), Failure> {
+fn finish(ended: Ended, directory: &std::path::Path) -> Result<(), Failure> {
     let what = match ended {
         Ended::Crashes => format!("paused after {CRASHES_IN_A_ROW} crashes in a row"),
         Ended::Unfit => {

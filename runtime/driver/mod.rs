@@ -15,7 +15,6 @@ use crate::activity::{Activity, Doing};
 use crate::decision::{Policy, Ruling, Verdict};
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
-use crate::git::CommitId;
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
 use crate::instrument::{self, Instrument};
 use crate::journal::{Baseline, Event as Recorded, History, Incumbent, Journal, Judged, Try};
@@ -309,7 +308,7 @@ impl<'a> Lab<'a> {
             (Some(commit), _) => Some(commit),
             (None, incumbent) => incumbent.map(|incumbent| incumbent.commit),
         };
-        let ended = run.go(journal, start);
+        let ended = run.go(journal, start.as_deref());
         run.tally.time = run.started.elapsed();
         Ok(Outcome {
             ended,
@@ -431,14 +430,14 @@ struct Run<'a> {
 impl Run<'_> {
     /// Follows the session to its end. `start` is where the incumbent is, unless the experiment has
     /// none yet.
-    fn go(&mut self, journal: &mut Journal, start: Option<CommitId>) -> Result<Ended, Failure> {
+    fn go(&mut self, journal: &mut Journal, start: Option<&str>) -> Result<Ended, Failure> {
         loop {
             if self.lab.cancel.is_cancelled() {
                 return self.stop(journal);
             }
             let step = self.session.next_step(&self.spent());
             let done = match step {
-                Step::MeasureBaseline => self.measure_baseline(journal, start.as_deref()),
+                Step::MeasureBaseline => self.measure_baseline(journal, start),
                 Step::Propose(task) => self.propose(journal, task),
                 Step::Measure(side) => self.measure(journal, side),
                 Step::Record {
@@ -601,7 +600,7 @@ impl Run<'_> {
             // So that it is known for the incumbent's, and stays built.
             tree.reset(judged.kept_commit(&turn.candidate))?;
         }
-        self.crashed = (judged.verdict == Verdict::Crash).then(|| (judged.n, turn.contents));
+        self.crashed = (judged.verdict == Verdict::Crash).then_some((judged.n, turn.contents));
         self.session.recorded();
         let since = journal.history().since_keep;
         if since > 0 && since.is_multiple_of(crate::prompt::STUCK_AFTER) {
