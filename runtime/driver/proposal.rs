@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Doing, Lab, Notice, Run, Turn, out_of_step};
+use super::run::{Run, Turn};
+use super::{Doing, Lab, Notice, out_of_step};
 use crate::decision::Ruling;
 use crate::failure::{Exit, Failure};
 use crate::git::Touched;
