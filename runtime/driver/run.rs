@@ -4,9 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
 
 use super::proposal::Proposed;
-use super::{
-    Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step,
-};
+use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
 use crate::decision::{Ruling, Verdict};
 use crate::failure::Failure;
 use crate::host::{Failed, Report};

@@ -5,53 +5,24 @@
 //! administrative directory, so what stands in its `.git` file is not believed: a command that ran
 //! there could have changed it.
 
+mod call;
+mod worktree;
+
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Write;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, SystemTime};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use crate::failure::{Exit, Failure};
-use crate::files;
-use crate::process;
 use crate::text;
-
-/// Settings that every call overrides.
-const OVERRIDES: &[&str] = &[
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.quotePath=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "commit.gpgSign=false",
-    "commit.template=",
-    "advice.detachedHead=false",
-    "submodule.recurse=false",
-    "core.safecrlf=false",
-    // So that a file's times tell whether it was written to.
-    "core.ignoreStat=false",
-    "core.trustctime=true",
-    "core.checkStat=default",
-    "core.untrackedCache=false",
-    // The journal names commits: they are on the disk before it is. So are the experiment's refs
-    // (see `update_refs`), but not the HEADs of worktrees.
-    "core.fsync=loose-object",
-    "core.fsyncMethod=batch",
-    // In milliseconds: after this a ref's lock is taken for a dead process's, see `update_refs`.
-    "core.filesRefLockTimeout=1000",
-];
+use call::{as_somebody, failed, git, has, listed, run, run_with_input, succeed};
+pub use worktree::{Snapshot, Touched, Worktree};
 
 /// The settings by which git can be made to run a program, or to read more settings, in what is
 /// called here, and that no override reaches: their names are open.
 const PROGRAMS: &str = r"^(filter|include|includeif|extensions)\..*|core\.attributesfile$";
-
-/// Who commits where git knows nobody.
-const NOBODY: &str = "autoresearch";
-const NOBODY_EMAIL: &str = "autoresearch@localhost";
 
 /// How long the user's own git may hold the index of a checkout, in waits.
 const INDEX_LOCK_RETRIES: u32 = 10;
@@ -75,41 +46,6 @@ pub struct Repository {
     pub head: CommitId,
     /// The ref that HEAD stands for; `HEAD` itself where it is detached.
     pub branch: String,
-}
-
-/// A worktree of ours.
-#[derive(Debug, Clone)]
-pub struct Worktree {
-    pub root: PathBuf,
-    /// Its administrative directory in the repository.
-    admin: PathBuf,
-}
-
-/// What a worktree of ours was before somebody worked in it.
-#[derive(Debug)]
-pub struct Snapshot {
-    index: Vec<u8>,
-    /// When the index was written, which git compares with the files' times.
-    written: SystemTime,
-    head: CommitId,
-    /// HEAD as it is written, which tells a branch from the commit that it stands for.
-    head_text: Vec<u8>,
-    link: Vec<u8>,
-    submodules: BTreeMap<PathBuf, Stamp>,
-}
-
-/// By what a change of a file is known without reading it: the kernel sets the last one.
-type Stamp = (u64, u32, i64, i64, i64);
-
-/// What somebody changed in a worktree of ours.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Relative to the top: changed, new and not ignored, gone, or of another mode or type.
-    pub paths: Vec<PathBuf>,
-    /// HEAD was moved. It is back where it was.
-    pub head: bool,
-    /// The file that makes it a worktree was changed. It is as it was.
-    pub link: bool,
 }
 
 /// Why git did not do it.
@@ -563,297 +499,6 @@ impl Repository {
     }
 }
 
-impl Worktree {
-    /// The commit that it stands at.
-    pub fn head(&self) -> Option<CommitId> {
-        let is_commit =
-            |text: &str| text.len() >= 40 && text.chars().all(|c| c.is_ascii_hexdigit());
-        let head = std::fs::read_to_string(self.admin.join("HEAD")).ok()?;
-        if is_commit(head.trim()) {
-            return Some(head.trim().to_owned());
-        }
-        // A repository with reftables keeps it elsewhere.
-        let output = run(self.git().args(["rev-parse", "HEAD"])).ok()?;
-        let head = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        is_commit(&head).then_some(head)
-    }
-
-    /// Makes every tracked file what it is in `commit`. What is not tracked stays.
-    pub fn reset(&self, commit: &str) -> Result<(), GitError> {
-        self.remove_locks();
-        succeed(
-            "checkout",
-            self.git()
-                .args(["checkout", "--quiet", "--force", "--detach", commit, "--"]),
-        )
-        .map(|_| ())
-    }
-
-    /// Removes what is neither tracked nor ignored. What git ignores stays: builds stay warm.
-    ///
-    /// May run while the target is committed: it only reads the index, and the target is in it.
-    pub fn clean(&self) -> Result<(), GitError> {
-        succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
-    }
-
-    /// What it is now, to see later what somebody changed.
-    ///
-    /// It must stand at a commit as [`Worktree::reset`] leaves it.
-    pub fn snapshot(&self) -> Result<Snapshot, GitError> {
-        let index = self.admin.join("index");
-        let written = index.metadata().and_then(|metadata| metadata.modified());
-        Ok(Snapshot {
-            index: std::fs::read(&index).map_err(GitError::NotRun)?,
-            written: written.map_err(GitError::NotRun)?,
-            head: self.head().unwrap_or_default(),
-            head_text: std::fs::read(self.admin.join("HEAD")).map_err(GitError::NotRun)?,
-            link: std::fs::read(self.root.join(".git")).map_err(GitError::NotRun)?,
-            submodules: self.submodules()?,
-        })
-    }
-
-    /// What was changed since; git's own state is as it was again.
-    ///
-    /// Nothing is believed that stands in the worktree, nor the index: files can be hidden in it.
-    pub fn touched(&self, before: &Snapshot) -> Result<Touched, GitError> {
-        let mut touched = Touched::default();
-        let index = self.admin.join("index");
-        self.remove_locks();
-        let restore_index = || {
-            if std::fs::read(&index).ok().as_ref() != Some(&before.index) {
-                files::replace(&index, &before.index)?;
-            }
-            File::open(&index)?.set_modified(before.written)
-        };
-        restore_index().map_err(GitError::NotRun)?;
-        let text = std::fs::read(self.admin.join("HEAD")).ok();
-        if text.as_ref() != Some(&before.head_text) || self.head().as_ref() != Some(&before.head) {
-            touched.head = true;
-            succeed(
-                "update-ref",
-                self.git()
-                    .args(["update-ref", "--no-deref", "HEAD", &before.head]),
-            )?;
-        }
-        let link = self.root.join(".git");
-        let is_file = link
-            .symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_file());
-        if !is_file || std::fs::read(&link).ok().as_ref() != Some(&before.link) {
-            touched.link = true;
-            let _ = std::fs::remove_dir_all(&link);
-            let _ = std::fs::remove_file(&link);
-            std::fs::write(&link, &before.link).map_err(GitError::NotRun)?;
-        }
-        let output = succeed(
-            "status",
-            self.git().args([
-                "status",
-                "--porcelain",
-                "-z",
-                "--no-renames",
-                "--untracked-files=all",
-                // It would run git in there, with whatever settings are found in there.
-                "--ignore-submodules=dirty",
-            ]),
-        )?;
-        touched.paths = output
-            .stdout
-            .split(|&b| b == 0)
-            .filter_map(|entry| Some(PathBuf::from(OsStr::from_bytes(entry.get(3..)?))))
-            .collect();
-        let submodules = self.submodules()?;
-        let changed = submodules
-            .iter()
-            .filter(|(path, stamp)| before.submodules.get(*path) != Some(stamp));
-        let gone = before
-            .submodules
-            .iter()
-            .filter(|(path, _)| !submodules.contains_key(*path));
-        touched
-            .paths
-            .extend(changed.chain(gone).map(|(path, _)| path.clone()));
-        Ok(touched)
-    }
-
-    /// Every file in the submodules that are there.
-    fn submodules(&self) -> Result<BTreeMap<PathBuf, Stamp>, GitError> {
-        let mut found = BTreeMap::new();
-        if !self.root.join(".gitmodules").exists() {
-            return Ok(found);
-        }
-        let output = succeed("ls-files", self.git().args(["ls-files", "-s", "-z"]))?;
-        for (path, words) in listed(&output.stdout) {
-            if words.first() == Some(&"160000") {
-                walk(&self.root, &path, &mut found);
-            }
-        }
-        Ok(found)
-    }
-
-    /// A killed git leaves its locks; nobody else works in this worktree.
-    fn remove_locks(&self) {
-        for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
-            let _ = std::fs::remove_file(self.admin.join(lock));
-        }
-    }
-
-    /// Commits `paths` (relative to the top) as they are; `None` where they are as in HEAD.
-    pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<CommitId>, GitError> {
-        let before = self.head();
-        let output = as_somebody(|identity| {
-            let mut command = self.git();
-            command
-                .envs(identity.iter().copied())
-                .args([
-                    "commit",
-                    "--quiet",
-                    "--no-verify",
-                    "--cleanup=whitespace",
-                    "-m",
-                    message,
-                ])
-                .args(["--only", "--"])
-                .args(paths);
-            run(&mut command)
-        })?;
-        let after = self.head();
-        match output.status.code() {
-            Some(0) if after.is_some() && after != before => Ok(after),
-            Some(1) if after == before && output.stderr.is_empty() => Ok(None),
-            _ => Err(failed("commit", &output)),
-        }
-    }
-
-    fn git(&self) -> Command {
-        let mut command = git(&[
-            ("--git-dir=", self.admin.as_os_str()),
-            ("--work-tree=", self.root.as_os_str()),
-        ]);
-        command.arg("-C").arg(&self.root);
-        command
-    }
-}
-
-/// Commits as the user, or as [`NOBODY`] where git does not know who that is.
-fn as_somebody(
-    commit: impl Fn(&[(&str, &str)]) -> Result<Output, GitError>,
-) -> Result<Output, GitError> {
-    let output = commit(&[])?;
-    if output.status.code() == Some(128) && has(&output.stderr, "user.email") {
-        return commit(&[
-            ("GIT_AUTHOR_NAME", NOBODY),
-            ("GIT_AUTHOR_EMAIL", NOBODY_EMAIL),
-            ("GIT_COMMITTER_NAME", NOBODY),
-            ("GIT_COMMITTER_EMAIL", NOBODY_EMAIL),
-        ]);
-    }
-    Ok(output)
-}
-
-/// The entries of `words<TAB>path<NUL>`.
-fn listed(output: &[u8]) -> impl Iterator<Item = (PathBuf, Vec<&str>)> {
-    output.split(|&b| b == 0).filter_map(|entry| {
-        let tab = entry.iter().position(|&b| b == b'\t')?;
-        let (words, path) = entry.split_at(tab);
-        let words = std::str::from_utf8(words).ok()?;
-        Some((
-            PathBuf::from(OsStr::from_bytes(path.get(1..)?)),
-            words.split(' ').collect(),
-        ))
-    })
-}
-
-/// The stamps of everything below a path that is no directory. Links are not followed.
-fn walk(root: &Path, path: &Path, found: &mut BTreeMap<PathBuf, Stamp>) {
-    let Ok(metadata) = root.join(path).symlink_metadata() else {
-        return;
-    };
-    if !metadata.is_dir() {
-        let stamp = (
-            metadata.len(),
-            metadata.mode(),
-            metadata.mtime_nsec(),
-            metadata.ctime(),
-            metadata.ctime_nsec(),
-        );
-        found.insert(path.to_owned(), stamp);
-        return;
-    }
-    for entry in std::fs::read_dir(root.join(path))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        walk(root, &path.join(entry.file_name()), found);
-    }
-}
-
-fn git(options: &[(&str, &OsStr)]) -> Command {
-    let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os() {
-        if name.as_bytes().starts_with(b"GIT_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .env("LC_ALL", "C")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_EDITOR", "true")
-        .stdin(Stdio::null());
-    for (name, value) in options {
-        let mut option = OsString::from(name);
-        option.push(value);
-        command.arg(option);
-    }
-    for setting in OVERRIDES {
-        command.args(["-c", setting]);
-    }
-    command.arg("--literal-pathspecs");
-    command
-}
-
-fn run(command: &mut Command) -> Result<Output, GitError> {
-    process::run_trusted(command).map_err(GitError::NotRun)
-}
-
-fn run_with_input(command: &mut Command, input: &[u8]) -> Result<Output, GitError> {
-    // A file rather than a pipe: git may answer before it has read everything.
-    let mut file = tempfile::tempfile().map_err(GitError::NotRun)?;
-    std::io::Seek::rewind(&mut {
-        file.write_all(input).map_err(GitError::NotRun)?;
-        &file
-    })
-    .map_err(GitError::NotRun)?;
-    run(command.stdin(Stdio::from(file)))
-}
-
-fn succeed(what: &'static str, command: &mut Command) -> Result<Output, GitError> {
-    let output = run(command)?;
-    if output.status.success() {
-        Ok(output)
-    } else {
-        Err(failed(what, &output))
-    }
-}
-
-fn failed(what: &'static str, output: &Output) -> GitError {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let message = said
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("fatal: ")
-                .or(line.strip_prefix("error: "))
-        })
-        .or(said.lines().last())
-        .unwrap_or("it said nothing");
-    GitError::Failed {
-        what,
-        message: text::clean_line(message, 300),
-    }
-}
-
 fn explain_discovery(directory: &Path, output: &Output) -> GitError {
     if output.stdout.starts_with(b"false") {
         GitError::Bare(directory.to_owned())
@@ -865,8 +510,4 @@ fn explain_discovery(directory: &Path, output: &Output) -> GitError {
     } else {
         failed("rev-parse", output)
     }
-}
-
-fn has(stderr: &[u8], words: &str) -> bool {
-    String::from_utf8_lossy(stderr).contains(words)
 }

@@ -19,289 +19,28 @@
 //! that is there before any journal is another tool's: it is kept as `results.tsv.old`, or under the
 //! next free name (`results.tsv.old.2`).
 
-use std::collections::{HashMap, VecDeque};
+mod history;
+mod record;
+mod table;
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::decision::Verdict;
 use crate::failure::{Exit, Failure};
-use crate::files;
-use crate::git::{self, CommitId};
 use crate::lock::{Lock, LockError};
-use crate::measure::{Diagnostic, Measurement};
 use crate::text;
+pub use history::{History, Incumbent, Row};
+pub use record::{AgentUse, Baseline, EvaluatorIdentity, Event, Judged, Record, Try};
+use table::{Rows, TSV_HEADER, Table};
 
 /// The version of the journal's format.
 const VERSION: u32 = 2;
 /// The oldest version that is read.
 const OLDEST: u32 = 1;
-/// How many of the last rows, and of the last keeps, are at hand.
-const RECENT: usize = 30;
-const TSV_HEADER: &str = "commit\tmetric\tstatus\tdescription\tn\ttime\treason\n";
-
-/// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    v: u32,
-    pub time: String,
-    #[serde(flatten)]
-    pub event: Event,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-pub enum Event {
-    Baseline(Baseline),
-    Try(Try),
-    Verdict(Box<Judged>),
-    Settled { n: u64 },
-}
-
-/// The incumbent's value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Baseline {
-    pub commit: CommitId,
-    pub metric: String,
-    pub unit: String,
-    pub value: f64,
-    pub measurements: Vec<Measurement>,
-    /// Digest of what decides what a value means; another digest makes values incomparable.
-    pub meaning: String,
-    pub evaluator: EvaluatorIdentity,
-    pub seconds: f64,
-    /// What confined the commands.
-    pub sandbox: String,
-}
-
-/// Which evaluator measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluatorIdentity {
-    pub reference: String,
-    pub name: String,
-    pub version: String,
-    pub sha256: String,
-}
-
-/// A candidate that was taken up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Try {
-    /// From 1.
-    pub n: u64,
-    pub commit: CommitId,
-    /// The incumbent that it changes.
-    pub parent: CommitId,
-    pub description: String,
-    /// A digest of the target's content, by which a repetition is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// Who proposed it; none where it was the target as it stood in the checkout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<AgentUse>,
-    /// The number of the try that it mends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mends: Option<u64>,
-}
-
-/// What an agent used for one proposal. What it does not tell is unknown.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgentUse {
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    pub seconds: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost_usd: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input_tokens: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output_tokens: Option<u64>,
-}
-
-/// What became of a try.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Judged {
-    pub n: u64,
-    pub verdict: Verdict,
-    pub reason: String,
-    /// What a kept candidate is on the branch, where that is not the try's own commit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<CommitId>,
-    /// Nobody judged it: the run was interrupted, or could not measure. The checkout keeps it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unjudged: bool,
-    /// None where it was not measured: a crash, or not worth it.
-    pub value: Option<f64>,
-    pub incumbent_value: f64,
-    #[serde(default)]
-    pub measurements: Vec<Measurement>,
-    /// Empty where the incumbent was not measured again.
-    #[serde(default)]
-    pub incumbent_measurements: Vec<Measurement>,
-    #[serde(default)]
-    pub diagnostics: Vec<Diagnostic>,
-    pub seconds: f64,
-    /// What confined the commands.
-    pub sandbox: String,
-}
-
-/// What a journal tells so far.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct History {
-    pub baseline: Option<Baseline>,
-    /// The first value that can be compared with the incumbent's, for the change since the start.
-    pub first: Option<f64>,
-    pub incumbent: Option<Incumbent>,
-    pub tries: u64,
-    pub keeps: u64,
-    pub discards: u64,
-    pub crashes: u64,
-    /// A try without a verdict: it was interrupted.
-    pub interrupted: Option<Try>,
-    /// A verdict that is perhaps not in effect.
-    pub unsettled: Option<(Try, Box<Judged>)>,
-    /// The last try, where an agent made it and nobody judged it.
-    pub unjudged: Option<Try>,
-    /// Verdicts since the last keep.
-    pub since_keep: u64,
-    /// What all agents cost so far, in US dollars, as far as they tell.
-    pub cost_usd: f64,
-    /// The last rows, the oldest first.
-    pub recent: VecDeque<Row>,
-    /// The last keeps, the oldest first.
-    pub kept: VecDeque<Row>,
-    /// By which try a content was judged.
-    seen: HashMap<String, u64>,
-    last: Option<Try>,
-}
-
-/// A try and what became of it, in short.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    pub n: u64,
-    pub verdict: Verdict,
-    pub value: Option<f64>,
-    pub incumbent_value: f64,
-    pub description: String,
-    pub reason: String,
-}
-
-/// The best kept candidate so far.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Incumbent {
-    pub commit: CommitId,
-    pub value: f64,
-}
-
-impl History {
-    fn add(&mut self, event: Event) {
-        match event {
-            Event::Baseline(baseline) => {
-                if self
-                    .baseline
-                    .as_ref()
-                    .is_none_or(|b| b.meaning != baseline.meaning)
-                {
-                    self.first = Some(baseline.value);
-                }
-                if self
-                    .incumbent
-                    .as_ref()
-                    .is_none_or(|incumbent| incumbent.commit != baseline.commit)
-                {
-                    // Other files may be others too: an old content is a new candidate.
-                    self.seen.clear();
-                }
-                self.incumbent = Some(Incumbent {
-                    commit: baseline.commit.clone(),
-                    value: baseline.value,
-                });
-                self.baseline = Some(baseline);
-            }
-            Event::Try(candidate) => {
-                self.tries = candidate.n;
-                self.cost_usd += candidate
-                    .agent
-                    .as_ref()
-                    .and_then(|agent| agent.cost_usd)
-                    .unwrap_or(0.0);
-                self.interrupted = Some(candidate.clone());
-                self.last = Some(candidate);
-            }
-            Event::Verdict(judged) => {
-                self.interrupted = None;
-                match judged.verdict {
-                    Verdict::Keep => self.keeps += 1,
-                    Verdict::Discard => self.discards += 1,
-                    Verdict::Crash => self.crashes += 1,
-                }
-                if let Some(candidate) = self.last.take_if(|last| last.n == judged.n) {
-                    self.add_row(&candidate, &judged);
-                    self.unsettled = Some((candidate, judged));
-                }
-            }
-            Event::Settled { n } => {
-                self.unsettled = self.unsettled.take().filter(|(_, judged)| judged.n != n);
-            }
-        }
-    }
-
-    fn add_row(&mut self, candidate: &Try, judged: &Judged) {
-        self.unjudged = (judged.unjudged && candidate.agent.is_some()).then(|| candidate.clone());
-        if !judged.unjudged {
-            // One that was thrown away for something else may come again without that.
-            let measured = judged.value.is_some() || judged.verdict == Verdict::Crash;
-            if let Some(content) = candidate.content.as_ref().filter(|_| measured) {
-                self.seen.entry(content.clone()).or_insert(candidate.n);
-            }
-            self.since_keep += 1;
-        }
-        let row = Row {
-            n: candidate.n,
-            verdict: judged.verdict,
-            value: judged.value,
-            incumbent_value: judged.incumbent_value,
-            description: candidate.description.clone(),
-            reason: judged.reason.clone(),
-        };
-        if let (Verdict::Keep, Some(value)) = (judged.verdict, judged.value) {
-            self.incumbent = Some(Incumbent {
-                commit: judged.kept_commit(candidate).to_owned(),
-                value,
-            });
-            self.since_keep = 0;
-            push(&mut self.kept, row.clone());
-        }
-        push(&mut self.recent, row);
-    }
-
-    /// The try by which a content was judged, if one was, against the other files as they are.
-    pub fn judged_as(&self, content: &str) -> Option<u64> {
-        self.seen.get(content).copied()
-    }
-}
-
-impl Judged {
-    /// The commit by which a kept candidate is known.
-    pub fn kept_commit<'a>(&'a self, candidate: &'a Try) -> &'a str {
-        self.commit.as_deref().unwrap_or(&candidate.commit)
-    }
-}
-
-fn push(rows: &mut VecDeque<Row>, row: Row) {
-    if rows.len() == RECENT {
-        rows.pop_front();
-    }
-    rows.push_back(row);
-}
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -529,114 +268,10 @@ fn each_record(
     }
 }
 
-/// The rows of `results.tsv`, made from records one after the other.
-#[derive(Debug, Default)]
-struct Rows {
-    /// The try whose verdict is to come.
-    pending: Option<Try>,
-}
-
-/// `results.tsv`: the journal for people and older tools.
-#[derive(Debug)]
-struct Table {
-    path: PathBuf,
-    rows: Rows,
-}
-
-impl Rows {
-    /// The row that a record adds, if it adds one.
-    fn row(&mut self, record: &Record) -> Option<String> {
-        let (commit, value, status, description, n, reason) = match &record.event {
-            Event::Baseline(baseline) => (
-                baseline.commit.as_str(),
-                Some(baseline.value),
-                Verdict::Keep,
-                "baseline",
-                0,
-                "",
-            ),
-            Event::Try(candidate) => {
-                self.pending = Some(candidate.clone());
-                return None;
-            }
-            Event::Verdict(judged) => {
-                let candidate = self
-                    .pending
-                    .as_ref()
-                    .filter(|candidate| candidate.n == judged.n)?;
-                (
-                    judged.kept_commit(candidate),
-                    judged.value,
-                    judged.verdict,
-                    candidate.description.as_str(),
-                    judged.n,
-                    judged.reason.as_str(),
-                )
-            }
-            Event::Settled { .. } => return None,
-        };
-        Some(format!(
-            "{}\t{}\t{status}\t{}\t{n}\t{}\t{}\n",
-            git::short(commit),
-            value.map_or("N/A".to_owned(), |value| format!("{value:.6}")),
-            text::clean_line(description, 500),
-            record.time,
-            text::clean_line(reason, 500),
-        ))
-    }
-}
-
-impl Table {
-    /// Makes the file what it should be, where it is not.
-    fn rebuild(&self, text: &str) -> Result<(), JournalError> {
-        let io = |cause| JournalError::Io {
-            path: self.path.clone(),
-            cause,
-        };
-        if text == TSV_HEADER {
-            put_aside(&self.path).map_err(io)?;
-        }
-        if std::fs::read(&self.path).ok().as_deref() == Some(text.as_bytes()) {
-            return Ok(());
-        }
-        files::replace(&self.path, text.as_bytes()).map_err(io)
-    }
-
-    fn append(&self, row: &str) {
-        let _ = OpenOptions::new()
-            .append(true)
-            .open(&self.path)
-            .and_then(|mut file| file.write_all(row.as_bytes()));
-    }
-}
-
-/// Keeps a table that no journal accounts for.
-fn put_aside(path: &Path) -> std::io::Result<()> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if text.is_empty() || text == TSV_HEADER.as_bytes() {
-        return Ok(());
-    }
-    let mut n = 1;
-    loop {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".old");
-        if n > 1 {
-            aside.push(format!(".{n}"));
-        }
-        if Path::new(&aside).symlink_metadata().is_err() {
-            return std::fs::rename(path, aside);
-        }
-        n += 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Verdict;
 
     fn baseline(value: f64) -> Event {
         Event::Baseline(Baseline {
@@ -788,7 +423,7 @@ mod tests {
     #[test]
     fn a_journal_of_the_first_version_is_read_and_continued() {
         let directory = tempfile::tempdir().unwrap();
-        let old = include_bytes!("../tests/fixtures/journal-v1.jsonl");
+        let old = include_bytes!("../../tests/fixtures/journal-v1.jsonl");
         std::fs::write(directory.path().join("journal.jsonl"), old).unwrap();
         let mut journal = Journal::open(directory.path()).unwrap();
         let history = journal.history();

@@ -1,0 +1,138 @@
+//! Calling git: hermetic, and what it says made into errors.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use super::GitError;
+use crate::process;
+use crate::text;
+
+/// Settings that every call overrides.
+const OVERRIDES: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.quotePath=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "commit.gpgSign=false",
+    "commit.template=",
+    "advice.detachedHead=false",
+    "submodule.recurse=false",
+    "core.safecrlf=false",
+    // So that a file's times tell whether it was written to.
+    "core.ignoreStat=false",
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.untrackedCache=false",
+    // The journal names commits: they are on the disk before it is. So are the experiment's refs
+    // (see `update_refs`), but not the HEADs of worktrees.
+    "core.fsync=loose-object",
+    "core.fsyncMethod=batch",
+    // In milliseconds: after this a ref's lock is taken for a dead process's, see `update_refs`.
+    "core.filesRefLockTimeout=1000",
+];
+
+/// Who commits where git knows nobody.
+const NOBODY: &str = "autoresearch";
+const NOBODY_EMAIL: &str = "autoresearch@localhost";
+
+/// Commits as the user, or as [`NOBODY`] where git does not know who that is.
+pub(super) fn as_somebody(
+    commit: impl Fn(&[(&str, &str)]) -> Result<Output, GitError>,
+) -> Result<Output, GitError> {
+    let output = commit(&[])?;
+    if output.status.code() == Some(128) && has(&output.stderr, "user.email") {
+        return commit(&[
+            ("GIT_AUTHOR_NAME", NOBODY),
+            ("GIT_AUTHOR_EMAIL", NOBODY_EMAIL),
+            ("GIT_COMMITTER_NAME", NOBODY),
+            ("GIT_COMMITTER_EMAIL", NOBODY_EMAIL),
+        ]);
+    }
+    Ok(output)
+}
+
+/// The entries of `words<TAB>path<NUL>`.
+pub(super) fn listed(output: &[u8]) -> impl Iterator<Item = (PathBuf, Vec<&str>)> {
+    output.split(|&b| b == 0).filter_map(|entry| {
+        let tab = entry.iter().position(|&b| b == b'\t')?;
+        let (words, path) = entry.split_at(tab);
+        let words = std::str::from_utf8(words).ok()?;
+        Some((
+            PathBuf::from(OsStr::from_bytes(path.get(1..)?)),
+            words.split(' ').collect(),
+        ))
+    })
+}
+
+pub(super) fn git(options: &[(&str, &OsStr)]) -> Command {
+    let mut command = Command::new("git");
+    for (name, _) in std::env::vars_os() {
+        if name.as_bytes().starts_with(b"GIT_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("LC_ALL", "C")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_EDITOR", "true")
+        .stdin(Stdio::null());
+    for (name, value) in options {
+        let mut option = OsString::from(name);
+        option.push(value);
+        command.arg(option);
+    }
+    for setting in OVERRIDES {
+        command.args(["-c", setting]);
+    }
+    command.arg("--literal-pathspecs");
+    command
+}
+
+pub(super) fn run(command: &mut Command) -> Result<Output, GitError> {
+    process::run_trusted(command).map_err(GitError::NotRun)
+}
+
+pub(super) fn run_with_input(command: &mut Command, input: &[u8]) -> Result<Output, GitError> {
+    // A file rather than a pipe: git may answer before it has read everything.
+    let mut file = tempfile::tempfile().map_err(GitError::NotRun)?;
+    std::io::Seek::rewind(&mut {
+        file.write_all(input).map_err(GitError::NotRun)?;
+        &file
+    })
+    .map_err(GitError::NotRun)?;
+    run(command.stdin(Stdio::from(file)))
+}
+
+pub(super) fn succeed(what: &'static str, command: &mut Command) -> Result<Output, GitError> {
+    let output = run(command)?;
+    if output.status.success() {
+        Ok(output)
+    } else {
+        Err(failed(what, &output))
+    }
+}
+
+pub(super) fn failed(what: &'static str, output: &Output) -> GitError {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = said
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("fatal: ")
+                .or(line.strip_prefix("error: "))
+        })
+        .or(said.lines().last())
+        .unwrap_or("it said nothing");
+    GitError::Failed {
+        what,
+        message: text::clean_line(message, 300),
+    }
+}
+
+pub(super) fn has(stderr: &[u8], words: &str) -> bool {
+    String::from_utf8_lossy(stderr).contains(words)
+}

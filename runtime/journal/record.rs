@@ -1,0 +1,124 @@
+//! What the journal records: its lines.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Verdict;
+use crate::git::CommitId;
+use crate::measure::{Diagnostic, Measurement};
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub(super) v: u32,
+    pub time: String,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    Baseline(Baseline),
+    Try(Try),
+    Verdict(Box<Judged>),
+    Settled { n: u64 },
+}
+
+/// The incumbent's value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    pub commit: CommitId,
+    pub metric: String,
+    pub unit: String,
+    pub value: f64,
+    pub measurements: Vec<Measurement>,
+    /// Digest of what decides what a value means; another digest makes values incomparable.
+    pub meaning: String,
+    pub evaluator: EvaluatorIdentity,
+    pub seconds: f64,
+    /// What confined the commands.
+    pub sandbox: String,
+}
+
+/// Which evaluator measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluatorIdentity {
+    pub reference: String,
+    pub name: String,
+    pub version: String,
+    pub sha256: String,
+}
+
+/// A candidate that was taken up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Try {
+    /// From 1.
+    pub n: u64,
+    pub commit: CommitId,
+    /// The incumbent that it changes.
+    pub parent: CommitId,
+    pub description: String,
+    /// A digest of the target's content, by which a repetition is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Who proposed it; none where it was the target as it stood in the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentUse>,
+    /// The number of the try that it mends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mends: Option<u64>,
+}
+
+/// What an agent used for one proposal. What it does not tell is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentUse {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    pub seconds: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+}
+
+/// What became of a try.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judged {
+    pub n: u64,
+    pub verdict: Verdict,
+    pub reason: String,
+    /// What a kept candidate is on the branch, where that is not the try's own commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// Nobody judged it: the run was interrupted, or could not measure. The checkout keeps it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unjudged: bool,
+    /// None where it was not measured: a crash, or not worth it.
+    pub value: Option<f64>,
+    pub incumbent_value: f64,
+    #[serde(default)]
+    pub measurements: Vec<Measurement>,
+    /// Empty where the incumbent was not measured again.
+    #[serde(default)]
+    pub incumbent_measurements: Vec<Measurement>,
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    pub seconds: f64,
+    /// What confined the commands.
+    pub sandbox: String,
+}
+
+impl Judged {
+    /// The commit by which a kept candidate is known.
+    pub fn kept_commit<'a>(&'a self, candidate: &'a Try) -> &'a str {
+        self.commit.as_deref().unwrap_or(&candidate.commit)
+    }
+}
