@@ -197,7 +197,7 @@ impl Lab<'_> {
         };
         let reply = agent.ask(self.launcher, &request, &self.cancel)?;
         self.project.repository.check_programs(programs)?;
-        let touched = place.tree.touched(&snapshot)?;
+        let touched = place.tree.touched(&snapshot);
         let contents = Contents::read(&place.tree.directory, self.targets());
 
         let description = match reply.outcome {
@@ -212,6 +212,18 @@ impl Lab<'_> {
             Outcome::Done(description) => description,
         };
         let mends = crashed.map(|(n, _)| *n);
+        let touched = match touched {
+            Ok(touched) => touched,
+            Err(error) => {
+                // It is made anew for the next.
+                let mut candidate = place.candidate(incumbent, description, None);
+                candidate.agent = Some(reply.used);
+                candidate.mends = mends;
+                let reason = format!("it breaks its worktree: {error}");
+                let unfit = place.unfit(candidate, Ruling::discard(reason));
+                return Ok(Asked::Proposed(unfit));
+            }
+        };
         let reason = self.unfit(&touched, contents.as_ref(), &place, history);
         let mut candidate = place.candidate(incumbent, description, contents.as_ref().ok());
         candidate.agent = Some(reply.used);

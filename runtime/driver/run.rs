@@ -265,8 +265,9 @@ impl Run<'_> {
             Ok((turn.incumbent_contents.clone(), turn.contents.clone()))
         })?;
         if let (Verdict::Keep, Some(tree)) = (judged.verdict, &turn.candidate_tree) {
-            // So that it is known for the incumbent's, and stays built.
-            tree.reset(judged.kept_commit(&turn.candidate))?;
+            // So that it is known for the incumbent's, and stays built; the next try sees to one
+            // that a command has broken.
+            let _ = tree.reset(judged.kept_commit(&turn.candidate));
         }
         self.crashed = (judged.verdict == Verdict::Crash).then_some((judged.n, turn.contents));
         self.session.recorded();

@@ -452,14 +452,14 @@ impl Repository {
     /// The last component of `root` must be unique among the repository's worktrees.
     pub fn worktree(&self, root: &Path) -> Option<Worktree> {
         let worktree = self.worktree_at(root);
-        (root.is_dir() && worktree.admin.join("HEAD").is_file()).then_some(worktree)
+        (worktree.is_in_place() && worktree.admin.join("HEAD").is_file()).then_some(worktree)
     }
 
     /// Makes a worktree at a commit, in place of whatever is left of an earlier one.
     pub fn add_worktree(&self, root: &Path, commit: &str) -> Result<Worktree, GitError> {
         let worktree = self.worktree_at(root);
         // Not `git worktree prune`, which would also forget the user's own on an absent disk.
-        let _ = std::fs::remove_dir_all(root);
+        let _ = std::fs::remove_dir_all(root).or_else(|_| std::fs::remove_file(root));
         let _ = std::fs::remove_dir_all(&worktree.admin);
         succeed(
             "worktree add",

@@ -63,8 +63,28 @@ impl Worktree {
         is_commit(&head).then_some(head)
     }
 
+    /// Whether its directory is one. Whoever works in it could put a link in its place, and then
+    /// all that is done to a worktree, its cleaning too, would be done elsewhere.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.root
+            .symlink_metadata()
+            .is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    /// Fails where the directory was taken away or replaced.
+    fn check(&self) -> Result<(), GitError> {
+        if self.is_in_place() {
+            return Ok(());
+        }
+        Err(GitError::Failed {
+            what: "worktree",
+            message: format!("`{}` is no directory any more", self.root.display()),
+        })
+    }
+
     /// Makes every tracked file what it is in `commit`. What is not tracked stays.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
+        self.check()?;
         self.remove_locks();
         succeed(
             "checkout",
@@ -78,6 +98,7 @@ impl Worktree {
     ///
     /// May run while the target is committed: it only reads the index, and the target is in it.
     pub fn clean(&self) -> Result<(), GitError> {
+        self.check()?;
         succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
     }
 
@@ -101,6 +122,7 @@ impl Worktree {
     ///
     /// Nothing is believed that stands in the worktree, nor the index: files can be hidden in it.
     pub fn touched(&self, before: &Snapshot) -> Result<Touched, GitError> {
+        self.check()?;
         let mut touched = Touched::default();
         let index = self.admin.join("index");
         self.remove_locks();

@@ -403,6 +403,71 @@ fn an_unfit_proposal_is_discarded_unmeasured_with_its_reason() {
     });
 }
 
+/// Files that look like the project's, and one that must not be lost.
+fn decoy(night: &Night) -> String {
+    let directory = night.place.outside("decoy");
+    std::fs::create_dir_all(directory.join("sub")).unwrap();
+    for (name, text) in [
+        ("t", "n: 100\n"),
+        ("u", "u\n"),
+        ("other", "other\n"),
+        ("sub/precious", ""),
+    ] {
+        std::fs::write(directory.join(name), text).unwrap();
+    }
+    directory.to_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn is_whole(decoy: &str) {
+    for name in ["t", "u", "other", "sub/precious"] {
+        let path = std::path::Path::new(decoy).join(name);
+        assert!(path.is_file(), "{name} is gone");
+    }
+    let text = std::fs::read_to_string(format!("{decoy}/other")).unwrap();
+    assert_eq!(text, "other\n");
+}
+
+#[test]
+fn a_worktree_that_is_gone_or_replaced_costs_one_try() {
+    let replaced = [
+        "true",
+        ": > \"$W\"",
+        "ln -s \"$O/decoy\" \"$W\"",
+        "ln -s gone \"$W\"",
+        "mkfifo \"$W\"",
+    ];
+    each(replaced, |replace| {
+        let night = Night::new();
+        let decoy = decoy(&night);
+        let before = others(&night.place);
+        let break_it = format!("W=$PWD; cd ..; rm -rf \"$W\"; {replace}; echo broke it; exit 0");
+        night.tries(
+            3,
+            &format!("if [ $call = 2 ]; then {break_it}; fi\n{BETTER}"),
+        );
+        assert_eq!(night.verdicts(), "keep discard keep");
+        let reasons = night.records("verdict");
+        let reason = reasons[1]["reason"].as_str().unwrap();
+        assert!(reason.contains("worktree"), "{reason}");
+        is_whole(&decoy);
+        assert_same(&others(&night.place), &before);
+        night.is_consistent();
+    });
+}
+
+#[test]
+fn a_command_that_replaces_its_worktree_does_not_lead_git_elsewhere() {
+    for night in [Night::new(), Night::noisy()] {
+        let decoy = decoy(&night);
+        night.hook("cat t; W=$PWD; cd ..; rm -rf \"$W\"; ln -s \"$O/decoy\" \"$W\"; exit 0");
+        night.tries(3, BETTER);
+        assert_eq!(night.records("verdict").len(), 3);
+        is_whole(&decoy);
+        night.is_consistent();
+    }
+}
+
 #[test]
 fn an_unfit_targets_text_stays_reachable() {
     let night = Night::new();
