@@ -1314,6 +1314,15 @@ fn an_agent_killed_with_the_program_leaves_no_row_and_no_process() {
     night.is_consistent();
 }
 
+#[test]
+fn a_lock_that_an_agents_git_left_is_no_obstacle() {
+    let night = Night::new();
+    let lock = "for lock in index.lock HEAD.lock; do : > \"$(git rev-parse --absolute-git-dir)/$lock\"; done";
+    night.tries(2, &format!("{lock}\n{BETTER}"));
+    assert_eq!(night.verdicts(), "keep keep");
+    night.is_consistent();
+}
+
 // The branch.
 
 const MOVE: &str = "git -C \"$P\" update-ref refs/heads/autoresearch/custom/night \
