@@ -504,7 +504,7 @@ fn cost(tally: &Tally) -> String {
     let known = format!("${:.2}", tally.cost_usd);
     match (tally.unknown_costs, tally.tries()) {
         (0, _) => known,
-        (unknown, tries) if unknown == tries && tally.cost_usd == 0.0 => "cost unknown".to_owned(),
+        (unknown, tries) if unknown >= tries && tally.cost_usd == 0.0 => "cost unknown".to_owned(),
         (unknown, _) => format!("{known} and the unknown cost of {unknown}"),
     }
 }

@@ -118,12 +118,16 @@ impl Tally {
         self.keeps + self.discards + self.crashes
     }
 
-    fn add(&mut self, candidate: &Try, verdict: Verdict) {
+    fn judged(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Keep => self.keeps += 1,
             Verdict::Discard => self.discards += 1,
             Verdict::Crash => self.crashes += 1,
         }
+    }
+
+    /// What was spent is so, whether or not it comes to a verdict.
+    fn spent(&mut self, candidate: &Try) {
         if let Some(agent) = &candidate.agent {
             match agent.cost_usd {
                 Some(cost) => self.cost_usd += cost,

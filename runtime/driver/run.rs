@@ -175,20 +175,24 @@ impl Run<'_> {
         };
         match proposed {
             Proposed::Candidate(turn) => {
-                // Nothing changes on its account until the verdict, which is synced with it.
-                journal.append_unsynced(Recorded::Try(turn.candidate.clone()))?;
-                (lab.notify)(Notice::Trying(&turn.candidate));
-                self.turn = Some(*turn);
+                self.take_up(journal, *turn)?;
                 self.session.proposed(task, coin());
             }
             Proposed::Unfit(turn, ruling) => {
-                journal.append_unsynced(Recorded::Try(turn.candidate.clone()))?;
-                (lab.notify)(Notice::Trying(&turn.candidate));
-                self.turn = Some(*turn);
+                self.take_up(journal, *turn)?;
                 self.session.unfit(task, ruling);
             }
             Proposed::Over(ended) => self.session.finish(ended),
         }
+        Ok(())
+    }
+
+    fn take_up(&mut self, journal: &mut Journal, turn: Turn) -> Result<(), Failure> {
+        self.tally.spent(&turn.candidate);
+        // Nothing changes on its account until the verdict, which is synced with it.
+        journal.append_unsynced(Recorded::Try(turn.candidate.clone()))?;
+        (self.lab.notify)(Notice::Trying(&turn.candidate));
+        self.turn = Some(turn);
         Ok(())
     }
 
@@ -255,7 +259,7 @@ impl Run<'_> {
             judged.commit = Some(lab.with_values(&turn.candidate, &judged)?);
         }
         journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
-        self.tally.add(&turn.candidate, judged.verdict);
+        self.tally.judged(judged.verdict);
         (lab.notify)(Notice::Judged {
             candidate: &turn.candidate,
             judged: &judged,
