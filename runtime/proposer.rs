@@ -219,7 +219,9 @@ impl Agent {
     fn how_to_install(&self) -> String {
         match &self.kind {
             Kind::Known(adapter) => adapter.install_hint.to_owned(),
-            Kind::Command { .. } => "mend `command` under `[agent]` in the experiment".to_owned(),
+            Kind::Command { .. } => {
+                "mend `--agent-command`, or `command` under `[agent]` in the experiment".to_owned()
+            }
         }
     }
 }
