@@ -312,8 +312,9 @@ impl Lab<'_> {
     }
 
     fn prompt(&self, history: &History, incumbent: &Incumbent, fix: bool) -> String {
-        let program =
-            std::fs::read_to_string(self.found.directory.join("program.md")).unwrap_or_default();
+        let program = std::fs::read(self.found.directory.join("program.md")).unwrap_or_default();
+        // In whatever encoding: better a few marks in it than nothing of it.
+        let program = String::from_utf8_lossy(&program);
         let failure = history
             .recent
             .back()
