@@ -843,6 +843,17 @@ fn the_owner_may_edit_program_md_during_the_loop() {
 }
 
 #[test]
+fn what_the_owner_says_is_passed_on_whatever_its_encoding() {
+    let night = Night::new();
+    night.place.write(
+        format!("{HERE}/program.md"),
+        b"Keep caf\xe9 \x1b[31mred\n# Rules\n",
+    );
+    night.tries(1, BETTER);
+    has(&night.prompt(1), &["> Keep caf\u{fffd} red\n> # Rules\n"]);
+}
+
+#[test]
 fn hostile_text_cannot_break_out_of_its_quotation() {
     let night = Night::new();
     // What a command prints, in every kind of line.
@@ -1291,6 +1302,44 @@ fn a_killed_try_is_taken_up_again_without_the_agent() {
     night.is_consistent();
 }
 
+/// Half of the kills take git with them, as the end of a machine or of a terminal does.
+#[test]
+fn killed_at_any_instant_a_loop_goes_on_without_a_lost_or_doubled_row() {
+    for night in [Night::new(), Night::noisy()] {
+        let place = &night.place;
+        place.write("other", "edited\n");
+        place.write("t", "n: 3\n");
+        let before = place.snapshot();
+        let agent = night.agent(
+            "case $((call % 5)) in 0) echo n: $((1000 - call));; 1) echo bad $call;; 2) echo n: $((1000 + call));; \
+             3) echo > new;; 4) exit 1;; esac > t; echo idea $call",
+        );
+        let run = ["run", "--loop", "--agent-command", &agent];
+        let mut moment = 11_u64;
+        for turn in 0..20 {
+            let mut child = start(place, &run);
+            moment = (moment * 1_103_515_245 + 12345) % (1 << 31);
+            std::thread::sleep(std::time::Duration::from_micros(moment % 150_000));
+            if turn % 2 == 0 {
+                child.kill().unwrap();
+            } else {
+                let group = format!("kill -KILL -{}", child.id());
+                let _ = outcome(place.command("sh").args(["-c", &group]));
+            }
+            child.wait().unwrap();
+            // A git that outlives its caller finishes its work.
+            wait_until("nobody is left", || {
+                processes_in(&place.project()).is_empty()
+                    && processes_in(&worktrees(place)).is_empty()
+            });
+            assert_eq!(place.snapshot(), before);
+        }
+        night.tries(2, "echo n: $((50 - call)) > t");
+        night.is_consistent();
+        assert_eq!(place.snapshot(), before);
+    }
+}
+
 #[test]
 fn an_agent_killed_with_the_program_leaves_no_row_and_no_process() {
     let night = Night::new();
@@ -1586,6 +1635,126 @@ fn a_loop_can_be_started_from_a_subdirectory() {
     let outcome = night.run(BETTER, &["--max-experiments", "1", "--path", "deep"]);
     outcome.succeeds();
     assert_eq!(night.verdicts(), "keep");
+    night.is_consistent();
+}
+
+#[test]
+fn a_project_in_a_subdirectory_of_its_repository_has_that_as_the_agents_place() {
+    let place = Place::new(&[
+        ("sub/t", "long"),
+        ("sub/other", "other\n"),
+        ("above", "above\n"),
+    ]);
+    let in_sub = |arguments: &[&str]| {
+        place
+            .run(&[&["--path", "sub"], arguments].concat())
+            .succeeds()
+    };
+    std::fs::create_dir(place.project().join("sub/.autoresearch")).unwrap();
+    in_sub(&["init", "-t", "t", "-e", "benchmark_size", "--name", "night"]);
+    for (body, verdict) in [
+        ("printf lon > t", "keep"),
+        ("printf s > t; echo > ../above", "discard"),
+        ("printf s > t; echo > ../new", "discard"),
+        ("printf s > t; echo > other", "discard"),
+        ("printf lo > t", "keep"),
+    ] {
+        let agent = format!("sh -c 'cat > /dev/null; {body}; echo done'");
+        let printed = in_sub(&["run", "--agent-command", &agent]);
+        assert!(printed.starts_with(verdict), "{body}: {printed}");
+    }
+    let changed = place.git(&["diff", "--name-only", "HEAD", BRANCH]);
+    assert_eq!(changed, "sub/t");
+    assert_eq!(place.git(&["show", &format!("{BRANCH}:sub/t")]), "lo");
+    let rows = rows(&place, &format!("sub/{HERE}"));
+    assert_eq!(rows.len(), 6);
+}
+
+#[test]
+fn a_targets_name_may_be_anything_that_git_tracks() {
+    for name in [
+        "a b.txt",
+        "*.txt",
+        ":(glob)x",
+        "-dash",
+        "\u{e4}\"'$(x)`",
+        "[a]|b",
+        "deep/er/t",
+    ] {
+        let place = Place::new(&[(name, &"x".repeat(100)), ("a.txt", "other\n")]);
+        let target = format!("--target={name}");
+        place
+            .run(&["init", &target, "-e", "benchmark_size", "--name", "night"])
+            .succeeds();
+        let script = place.outside("agent.sh");
+        let text = "cat > /dev/null; git ls-files -z | while IFS= read -r _; do :; done\nprintf short > \"./$1\"; echo done";
+        std::fs::write(&script, text).unwrap();
+        let quoted = shlex::try_quote(name).unwrap();
+        let agent = format!("sh '{}' {quoted}", script.display());
+        let printed = place.run(&["run", "--agent-command", &agent]).succeeds();
+        assert!(printed.starts_with("keep"), "{name}: {printed}");
+        assert_consistent(&place, ID);
+    }
+}
+
+#[test]
+fn an_agent_has_the_users_environment_without_gits_variables() {
+    let night = Night::new();
+    let agent = night.agent("env > \"$O/env\"; pwd > \"$O/pwd\"; echo n: 90 > t");
+    let mut command = night.place.command(crate::support::PROGRAM);
+    command
+        .args(["run", "--agent-command", &agent])
+        .env("API_KEY", "secret")
+        .env("GIT_DIR", night.place.project().join(".git"))
+        .env("GIT_INDEX_FILE", "/nowhere");
+    outcome(&mut command).succeeds();
+    let env = std::fs::read_to_string(night.place.outside("env")).unwrap();
+    has(&env, &["API_KEY=secret\n", "HOME="]);
+    lacks(&env, &["GIT_DIR", "GIT_INDEX_FILE"]);
+    let pwd = std::fs::read_to_string(night.place.outside("pwd")).unwrap();
+    assert!(std::path::Path::new(pwd.trim()).starts_with(worktrees(&night.place)));
+    night.is_consistent();
+}
+
+#[test]
+fn the_users_hooks_and_signing_do_not_take_part() {
+    let night = Night::new();
+    let hooks = night.place.project().join(".git/hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    let marker = night.place.outside("hooked");
+    for hook in [
+        "pre-commit",
+        "commit-msg",
+        "prepare-commit-msg",
+        "post-commit",
+        "post-checkout",
+        "reference-transaction",
+        "post-index-change",
+        "post-rewrite",
+    ] {
+        let text = format!("#!/bin/sh\necho {hook} >> '{}'\nexit 1\n", marker.display());
+        std::fs::write(hooks.join(hook), text).unwrap();
+    }
+    outcome(
+        night
+            .place
+            .command("chmod")
+            .args(["-R", "+x", "."])
+            .current_dir(&hooks),
+    );
+    night.place.git(&["config", "commit.gpgsign", "true"]);
+    night.place.git(&["config", "gpg.program", "false"]);
+    night.place.git(&["config", "commit.cleanup", "strip"]);
+    night.place.git(&["config", "core.fsmonitor", "false"]);
+    night.tries(2, &format!("{BETTER}; echo '# not a comment'"));
+    assert_eq!(night.verdicts(), "keep keep");
+    let subject = night.place.git(&["log", "-1", "--format=%s", BRANCH]);
+    assert_eq!(subject, "# not a comment");
+    assert!(
+        !marker.exists(),
+        "{}",
+        std::fs::read_to_string(&marker).unwrap()
+    );
     night.is_consistent();
 }
 
