@@ -18,4 +18,5 @@ mod night;
 mod old;
 mod run;
 mod scope;
+mod signals;
 mod support;
