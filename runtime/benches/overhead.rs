@@ -21,6 +21,15 @@ use autoresearch::process::{self, Cancel, CommandLine, Launcher};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
 const PAIRS: usize = 101;
+/// Never better, so that every change is undone.
+const EVAL: [&str; 6] = [
+    "--eval",
+    "echo x: 1",
+    "--metric",
+    "x",
+    "--direction",
+    "lower",
+];
 
 fn main() {
     let place = Place::new();
@@ -145,15 +154,6 @@ fn judging(place: &Place) {
         n += 1;
         std::fs::write(&target, format!("{n}\n")).unwrap();
     };
-    // Always worse, so that both undo the change; the metric of the first costs one evaluation.
-    let eval = [
-        "--eval",
-        "echo x: 1",
-        "--metric",
-        "x",
-        "--direction",
-        "lower",
-    ];
     for (id, name, evaluator) in [
         (
             "bench/size",
@@ -163,12 +163,12 @@ fn judging(place: &Place) {
         (
             "bench/once",
             "a command that does nothing, run once",
-            [&eval[..], &["--deterministic"]].concat(),
+            [&EVAL[..], &["--deterministic"]].concat(),
         ),
         (
             "bench/twice",
             "a command that does nothing, run on both sides",
-            eval.to_vec(),
+            EVAL.to_vec(),
         ),
     ] {
         std::fs::write(&target, "0\n").unwrap();
@@ -205,14 +205,6 @@ fn looping(place: &Place) {
     );
     std::fs::write(&agent, script).unwrap();
     let agent = format!("sh {}", agent.display());
-    let eval = [
-        "--eval",
-        "echo x: 1",
-        "--metric",
-        "x",
-        "--direction",
-        "lower",
-    ];
     for (rows, evaluator, what) in [
         (
             1,
@@ -221,20 +213,20 @@ fn looping(place: &Place) {
         ),
         (
             1,
-            [&eval[..], &["--deterministic"]].concat(),
+            [&EVAL[..], &["--deterministic"]].concat(),
             "a command run once",
         ),
         (
             1_000,
-            [&eval[..], &["--deterministic"]].concat(),
+            [&EVAL[..], &["--deterministic"]].concat(),
             "a command run once",
         ),
         (
             100_000,
-            [&eval[..], &["--deterministic"]].concat(),
+            [&EVAL[..], &["--deterministic"]].concat(),
             "a command run once",
         ),
-        (1, eval.to_vec(), "a command run on both sides"),
+        (1, EVAL.to_vec(), "a command run on both sides"),
     ] {
         std::fs::write(place.project().join("target.txt"), "0\n").unwrap();
         let name = format!("loop-{rows}-{}", evaluator.len());
