@@ -1,0 +1,48 @@
+// The Gemini API (`generateContent`), as Gemini CLI uses it.
+
+const USAGE = { promptTokenCount: 1200, candidatesTokenCount: 40, totalTokenCount: 1240 };
+
+export const speaks = (path) => /:(streamG|g)enerateContent$|:countTokens$/.test(path);
+export const counts = (path) => path.endsWith(':countTokens');
+export const count = () => ({ totalTokens: USAGE.promptTokenCount });
+export const hasTools = (body) => (body.tools ?? []).length > 0;
+
+export function failure(status) {
+  return {
+    error: status === 429
+      ? { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'You exceeded your current quota' }
+      : { code: 401, status: 'UNAUTHENTICATED', message: 'API key not valid. Please pass a valid API key.' },
+  };
+}
+
+// The results of the calls so far, as lines.
+export function results(body) {
+  return body.contents
+    .flatMap((content) => content.parts ?? [])
+    .filter((part) => part.functionResponse)
+    .map((part) => String(part.functionResponse.response?.output ?? '').trimEnd().split('\n'));
+}
+
+export function answer(response, answer, body, path) {
+  const finishReason = answer.refusal ? 'PROHIBITED_CONTENT' : 'STOP';
+  const reply = {
+    candidates: [{ index: 0, content: { role: 'model', parts: [part(answer)] }, finishReason }],
+    usageMetadata: USAGE,
+    modelVersion: /models\/([^:]+)/.exec(path)?.[1],
+  };
+  if (path.includes(':stream')) {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(`data: ${JSON.stringify(reply)}\n\n`);
+  } else {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(reply));
+  }
+}
+
+function part(answer) {
+  const call = (name, args) => ({ functionCall: { name, args } });
+  if (answer.read) return call('read_file', { file_path: answer.read });
+  if (answer.write) return call('write_file', { file_path: answer.write, content: answer.after });
+  if (answer.shell) return call('run_shell_command', { command: answer.shell });
+  return { text: answer.refusal ?? answer.text };
+}
