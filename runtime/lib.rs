@@ -9,7 +9,7 @@
 //! | [`decision`] | measurements and policy to a verdict with its reason |
 //! | [`session`] | a session as a state machine without I/O: what to do next |
 //! | [`evaluator`] | what an evaluator says of itself; the owner's settings checked against it |
-//! | [`agent`] | the agents: how each is started, and what its output tells |
+//! | [`agent`] | for each agent: how it is started, and what its output tells |
 //! | [`experiment`] | `experiment.toml`, and the original tool's `config.cfg`: their keys, defaults and checks |
 //! | [`environment`] | the environment of commands |
 //! | [`text`] | text from outside, made fit for terminal, log and prompt |

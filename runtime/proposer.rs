@@ -57,8 +57,8 @@ pub struct Reply {
 pub enum Outcome {
     /// It has done what it wanted to; its own words for it, if there are any.
     Done(Option<String>),
-    /// Its provider wants it to wait.
-    RateLimited(String),
+    /// Its provider wants it to wait, or cannot be reached.
+    NotNow(String),
     /// It did not get that far, and may the next time.
     Failed(String),
     Cancelled,
@@ -110,14 +110,13 @@ impl Agent {
         match &self.kind {
             Kind::Command { line, .. } => Ok(line.clone()),
             Kind::Known(adapter) => {
-                let mut argv = vec![adapter.program.to_owned()];
-                argv.extend((adapter.propose)(&Options {
+                let argv = (adapter.propose)(&Options {
                     model: self.settings.model.as_deref(),
                     extra: &self.settings.arguments,
                     max_cost_usd: request.max_cost_usd,
                     prompt_file: request.prompt,
                     targets: request.targets,
-                }));
+                });
                 CommandLine::from_list(argv)
                     .map_err(|error| Failure::input(format!("the agent cannot be run: {error}")))
             }
@@ -136,7 +135,10 @@ impl Agent {
             Kind::Known(adapter) => matches!(adapter.prompt, PromptVia::Stdin),
             Kind::Command { .. } => true,
         };
-        let environment = environment();
+        let environment = environment(match &self.kind {
+            Kind::Known(adapter) => adapter.sets,
+            Kind::Command { .. } => &[],
+        });
         let command = Command {
             line: &line,
             directory: request.directory,
@@ -203,10 +205,10 @@ impl Agent {
                     Exit::Environment,
                     format!("{name} is not logged in: {}", text::clean_line(&words, 300)),
                 )
-                .hint(format!("log in: run `{}` once yourself", line.program())));
+                .hint(self.how_to_log_in()));
             }
-            (_, Some(Problem::RateLimited(words))) => {
-                Outcome::RateLimited(text::clean_line(&words, 300))
+            (_, Some(Problem::RateLimited(words) | Problem::Unreachable(words))) => {
+                Outcome::NotNow(text::clean_line(&words, 300))
             }
             (_, Some(Problem::Refused(words))) => failed("the agent refused", &words),
             (_, Some(Problem::Other(words))) => failed("the agent failed", &words),
@@ -214,6 +216,13 @@ impl Agent {
             (exit, None) => failed(&format!("the agent failed with {exit}"), ""),
         };
         Ok(Reply { outcome, used })
+    }
+
+    fn how_to_log_in(&self) -> String {
+        match &self.kind {
+            Kind::Known(adapter) => adapter.login_hint.to_owned(),
+            Kind::Command { .. } => "log in with the agent's own program".to_owned(),
+        }
     }
 
     fn how_to_install(&self) -> String {
@@ -245,8 +254,10 @@ fn short_name(line: &CommandLine) -> String {
 
 /// The environment of agents: the user's own, for it is the user's own program, with its keys and
 /// proxies. Only what would lead its git astray is left out.
-fn environment() -> Vec<(OsString, OsString)> {
+fn environment(sets: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    let sets = sets.iter().map(|(name, value)| (name.into(), value.into()));
     std::env::vars_os()
         .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_"))
+        .chain(sets)
         .collect()
 }

@@ -282,8 +282,8 @@ impl Ui {
             Notice::Stuck(tries) => self.info(&format!(
                 "{tries} tries in a row brought nothing: the agent is asked for another approach"
             )),
-            Notice::RateLimited { message, wait } => self.info(&format!(
-                "the agent is to wait ({message}); asking again in {}",
+            Notice::NotNow { message, wait } => self.info(&format!(
+                "the agent has no answer now ({message}); asking again in {}",
                 seconds(wait.as_secs_f64())
             )),
             Notice::MeasuringAgain(failure) => {

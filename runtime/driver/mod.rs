@@ -52,8 +52,8 @@ pub enum Notice<'a> {
     },
     /// So many tries have brought nothing.
     Stuck(u64),
-    /// The agent's provider wants it to wait.
-    RateLimited {
+    /// The agent's provider wants it to wait, or cannot be reached.
+    NotNow {
         message: &'a str,
         wait: Duration,
     },

@@ -38,11 +38,11 @@ pub(super) enum Proposed {
 /// What came of asking an agent once.
 enum Asked {
     Proposed(Proposed),
-    RateLimited(String),
+    NotNow(String),
 }
 
 impl Run<'_> {
-    /// Has an agent change the target, and takes that up. Waits while its provider wants it to.
+    /// Has an agent change the target, and takes that up. Waits while it has no answer.
     pub(super) fn ask(
         &mut self,
         journal: &Journal,
@@ -63,7 +63,7 @@ impl Run<'_> {
                 .map(|most| (most - self.tally.cost_usd).max(0.0));
             let message = match lab.ask(journal, incumbent, agent, crashed, &self.programs, left)? {
                 Asked::Proposed(proposed) => return Ok(proposed),
-                Asked::RateLimited(message) => message,
+                Asked::NotNow(message) => message,
             };
             if !self.is_loop() {
                 return Err(Failure::new(
@@ -77,7 +77,7 @@ impl Run<'_> {
             {
                 return Ok(Proposed::Over(Ended::Time));
             }
-            (lab.notify)(Notice::RateLimited {
+            (lab.notify)(Notice::NotNow {
                 message: &message,
                 wait,
             });
@@ -202,7 +202,7 @@ impl Lab<'_> {
 
         let description = match reply.outcome {
             Outcome::Cancelled => return Ok(Asked::Proposed(Proposed::Over(Ended::Stopped))),
-            Outcome::RateLimited(message) => return Ok(Asked::RateLimited(message)),
+            Outcome::NotNow(message) => return Ok(Asked::NotNow(message)),
             Outcome::Failed(reason) => {
                 let mut candidate = place.candidate(incumbent, Some(reason.clone()), None);
                 candidate.agent = Some(reply.used);
