@@ -589,11 +589,16 @@ fn show(
         )
     });
     if judged.verdict == Verdict::Crash {
-        let directory = lab.directory();
-        let log = directory
+        let directory = lab.directory().join(format!("runs/{:04}", judged.n));
+        // What failed is the agent where nothing was measured.
+        let log = ["candidate.log", "agent.log"]
+            .map(|name| directory.join(name))
+            .into_iter()
+            .find(|log| log.exists())
+            .unwrap_or(directory);
+        let log = log
             .strip_prefix(context.path.canonicalize().unwrap_or_default())
-            .unwrap_or(directory)
-            .join(format!("runs/{:04}/candidate.log", judged.n));
+            .unwrap_or(&log);
         ui.info(&format!("its output is in {}", log.display()));
     }
 }

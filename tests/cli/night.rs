@@ -290,6 +290,29 @@ fn single_is_one_try_and_no_summary() {
 }
 
 #[test]
+fn single_names_the_log_of_what_crashed() {
+    let night = Night::new();
+    for (body, log) in [
+        ("echo bad > t", "0001/candidate.log"),
+        ("exit 1", "0002/agent.log"),
+    ] {
+        let outcome = night
+            .place
+            .run(&["run", "--agent-command", &night.agent(body)]);
+        let line = format!("its output is in {HERE}/runs/{log}\n");
+        has(&outcome.stderr, &[&line]);
+        assert!(
+            night
+                .place
+                .project()
+                .join(format!("{HERE}/runs/{log}"))
+                .exists()
+        );
+        assert!(outcome.succeeds().starts_with("crash: "));
+    }
+}
+
+#[test]
 fn what_the_user_does_in_the_checkout_meanwhile_stays() {
     let cases = [
         "echo more >> other; $git commit -qam mine",
