@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::AgentUse;
 use crate::lock;
 use crate::session::Side;
 
@@ -71,6 +72,8 @@ pub struct Status {
     pub tries: u64,
     /// In US dollars, as far as it is known, in this run.
     pub cost_usd: f64,
+    /// How many proposals did not tell what they cost.
+    pub unknown_costs: u64,
 }
 
 /// The writer's side: the file goes when this is dropped.
@@ -95,6 +98,7 @@ impl StatusFile {
                 limit_seconds: None,
                 tries: 0,
                 cost_usd: 0.0,
+                unknown_costs: 0,
             },
         }
     }
@@ -107,9 +111,13 @@ impl StatusFile {
         self.write();
     }
 
-    pub fn judged(&mut self, cost_usd: Option<f64>) {
+    pub fn judged(&mut self, agent: Option<&AgentUse>) {
         self.status.tries += 1;
-        self.status.cost_usd += cost_usd.unwrap_or(0.0);
+        match agent.map(|agent| agent.cost_usd) {
+            Some(Some(cost)) => self.status.cost_usd += cost,
+            Some(None) => self.status.unknown_costs += 1,
+            None => {}
+        }
     }
 
     /// Whoever reads it sees the old text or the new one. That it is written at all is no

@@ -13,7 +13,7 @@ use crate::activity::StatusFile;
 use crate::creation::{self, Plan};
 use crate::decision::{Policy, Verdict, change};
 use crate::directories;
-use crate::driver::{Lab, Notice, Notify, Outcome, Proposer, Tally};
+use crate::driver::{Lab, Notice, Notify, Outcome, Proposer};
 use crate::experiment::{self, Id};
 use crate::failure::{Exit, Failure};
 use crate::git;
@@ -365,7 +365,7 @@ fn watched(context: &Context, found: &Found, is_loop: bool, as_json: bool) -> No
                 judged,
                 policy,
             } => {
-                status().judged(candidate.agent.as_ref().and_then(|agent| agent.cost_usd));
+                status().judged(candidate.agent.as_ref());
                 match (is_loop, as_json) {
                     (true, true) => ui.json_line(&as_line(&id, candidate, judged, policy)),
                     (true, false) => ui.verdict(judged.verdict, &judged.reason),
@@ -464,7 +464,7 @@ fn summarise(
         tally.keeps,
         tally.discards,
         tally.crashes,
-        cost(tally)
+        ui::cost(tally.cost_usd, tally.unknown_costs)
     ));
     if let Some(best) = best {
         let value = match before.filter(|before| before.value != best.value) {
@@ -496,16 +496,6 @@ fn summarise(
     }
     if tally.keeps > 0 && is_on_branch {
         ui.hint(&take_over(lab));
-    }
-}
-
-/// What a run cost, as far as it is known.
-fn cost(tally: &Tally) -> String {
-    let known = format!("${:.2}", tally.cost_usd);
-    match (tally.unknown_costs, tally.tries()) {
-        (0, _) => known,
-        (unknown, tries) if unknown >= tries && tally.cost_usd == 0.0 => "cost unknown".to_owned(),
-        (unknown, _) => format!("{known} and the unknown cost of {unknown}"),
     }
 }
 

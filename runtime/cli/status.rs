@@ -79,9 +79,9 @@ fn show(context: &Context, id: &Id, directory: &Path, running: &Running, history
             data(
                 "this run",
                 &format!(
-                    "{}, ${:.2}",
+                    "{}, {}",
                     ui::count(status.tries, "try", "tries"),
-                    status.cost_usd
+                    ui::cost(status.cost_usd, status.unknown_costs)
                 ),
             );
         }

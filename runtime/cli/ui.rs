@@ -405,6 +405,15 @@ pub(super) fn value(value: f64, unit: &str) -> String {
         .to_owned()
 }
 
+/// What a run cost, as far as it is known.
+pub(super) fn cost(usd: f64, unknown: u64) -> String {
+    match unknown {
+        0 => format!("${usd:.2}"),
+        _ if usd == 0.0 => "cost unknown".to_owned(),
+        _ => format!("${usd:.2} and the unknown cost of {unknown}"),
+    }
+}
+
 /// `1 process`, `2 processes`.
 pub(super) fn count(n: u64, one: &str, many: &str) -> String {
     if n == 1 {

@@ -1439,6 +1439,34 @@ fn a_branch_that_is_deleted_meanwhile_is_made_again_with_the_next_keep() {
 // Seen from another terminal.
 
 #[test]
+fn status_does_not_make_nothing_of_a_cost_that_is_unknown() {
+    let night = Night::new();
+    let gate = Gate::new(&night.place, "echo n: 80 > t");
+    gate.close();
+    let body = format!(
+        "if [ $call = 1 ]; then echo n: 90 > t; else {}; fi",
+        gate.command()
+    );
+    let agent = night.agent(&body);
+    let run = start(
+        &night.place,
+        &["run", "--max-experiments", "2", "--agent-command", &agent],
+    );
+    gate.wait();
+    let shown = night.place.run(&["status"]).succeeds();
+    has(
+        &shown,
+        &[
+            "try 2: sh is working",
+            "1 try, cost unknown",
+            "n 90, from 100",
+        ],
+    );
+    gate.open();
+    finish(run).succeeds();
+}
+
+#[test]
 fn status_tells_what_a_loop_is_doing() {
     let night = Night::new();
     let place = &night.place;
@@ -1538,7 +1566,7 @@ fn status_of_an_idle_experiment_says_so_whatever_a_killed_run_left() {
     };
     idle(&night);
     for stale in [
-        "{\"v\":1,\"process\":1,\"started\":\"2026-01-01T00:00:00Z\",\"n\":9,\"doing\":\"x\",\"since\":\"2026-01-01T00:00:00Z\",\"limit_seconds\":null,\"tries\":1,\"cost_usd\":0.0}",
+        "{\"v\":1,\"process\":1,\"started\":\"2026-01-01T00:00:00Z\",\"n\":9,\"doing\":\"x\",\"since\":\"2026-01-01T00:00:00Z\",\"limit_seconds\":null,\"tries\":1,\"cost_usd\":0.0,\"unknown_costs\":0}",
         "{\"v\":1",
         "",
     ] {
