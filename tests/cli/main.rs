@@ -14,6 +14,8 @@ mod experiments;
 mod guests;
 mod hostile;
 mod init;
+mod killed;
+mod killer;
 mod night;
 mod old;
 mod run;
