@@ -296,7 +296,6 @@ fn write(
         Failure::input(format!("the experiment cannot be written as TOML: {error}"))
             .hint("give its settings plainer values")
     })?;
-    write(&directory.join(DEFINITION), &definition)?;
     let program = directory.join("program.md");
     if !program.exists() {
         write(&program, &program_text(found, lab, constraints))?;
@@ -312,7 +311,8 @@ fn write(
     {
         write(&ignore, IGNORE)?;
     }
-    Ok(())
+    // Last: it is what makes this an experiment, and a run that is killed before begins anew.
+    write(&directory.join(DEFINITION), &definition)
 }
 
 fn program_text(found: &Found, lab: &Lab<'_>, constraints: Option<&str>) -> String {
