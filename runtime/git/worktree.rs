@@ -198,10 +198,16 @@ impl Worktree {
         Ok(found)
     }
 
-    /// A killed git leaves its locks; nobody else works in this worktree.
+    /// A killed git leaves its locks, some under names of their own; nobody else works in this
+    /// worktree.
     fn remove_locks(&self) {
-        for lock in ["index.lock", "HEAD.lock", "logs/HEAD.lock"] {
-            let _ = std::fs::remove_file(self.admin.join(lock));
+        for directory in [self.admin.clone(), self.admin.join("logs")] {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.extension() == Some("lock".as_ref()) {
+                    let _ = std::fs::remove_file(path);
+                }
+            }
         }
     }
 

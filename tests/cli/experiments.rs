@@ -408,19 +408,26 @@ fn killed_at_any_instant_it_resumes_without_a_lost_or_doubled_row() {
 #[test]
 fn what_a_dead_git_left_is_no_obstacle() {
     let place = sized(&[]);
-    for (n, lock) in ["index.lock", "HEAD.lock", "logs/HEAD.lock"]
-        .iter()
-        .enumerate()
-    {
+    let locks = [
+        "index.lock",
+        "next-index-7.lock",
+        "HEAD.lock",
+        "AUTO_MERGE.lock",
+        "logs/HEAD.lock",
+    ];
+    for (n, lock) in locks.iter().enumerate() {
         for admin in admins(&place) {
             std::fs::create_dir_all(admin.join("logs")).unwrap();
             std::fs::write(admin.join(lock), "").unwrap();
         }
         place.write("t", "x".repeat(50 - n));
         place.run(&["run"]).succeeds();
+        for admin in admins(&place) {
+            assert!(!admin.join(lock).exists(), "{lock} was left");
+        }
     }
     for lock in [
-        format!(".git/refs/autoresearch/{ID}/4.lock"),
+        format!(".git/refs/autoresearch/{ID}/6.lock"),
         format!(".git/refs/heads/autoresearch/{ID}.lock"),
     ] {
         place.write(&lock, "");

@@ -22,3 +22,4 @@ mod run;
 mod scope;
 mod signals;
 mod support;
+mod unwritable;
