@@ -28,6 +28,18 @@ const PROGRAMS: &str = r"^(filter|include|includeif|extensions)\..*|core\.attrib
 const INDEX_LOCK_RETRIES: u32 = 10;
 const INDEX_LOCK_WAIT: Duration = Duration::from_millis(50);
 
+/// What git says where it cannot write, which is not the repository's fault.
+const CANNOT_WRITE: &[&str] = &[
+    "No space left",
+    "quota exceeded",
+    "File too large",
+    "Read-only file system",
+    "Permission denied",
+    "insufficient permission",
+    "unable to create directory",
+    "unable to write",
+];
+
 /// A commit's full object name.
 pub type CommitId = String;
 
@@ -68,7 +80,7 @@ pub enum GitError {
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
         let message = error.to_string();
-        match error {
+        match &error {
             GitError::NotRun(_) => {
                 Failure::new(Exit::Environment, message).hint("install git, and have it in PATH")
             }
@@ -83,6 +95,12 @@ impl From<GitError> for Failure {
             GitError::Planted(_) => Failure::new(Exit::Environment, message).hint(
                 "git runs programs by these: see `git config --list --show-origin`; if the change is yours, run again",
             ),
+            GitError::Failed { message: said, .. }
+                if CANNOT_WRITE.iter().any(|words| said.contains(words)) =>
+            {
+                Failure::new(Exit::Failure, message)
+                    .hint("make room, or make it writable, and run again: nothing is lost")
+            }
             GitError::Failed { .. } => {
                 Failure::new(Exit::Environment, message).hint("mend the repository and run again")
             }
