@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::experiments::{
-    CRASHES_ON_BAD, Files, ID, assert_consistent, assert_same, everything, events, journal, others,
+    CRASHES_ON_BAD, Files, ID, assert_consistent, assert_same, events, everything, journal, others,
     wait_until,
 };
 use crate::killer::{self, Kill, Moment, Victims};
@@ -89,7 +89,10 @@ impl Scenario {
             .stderr(Stdio::null());
         let traced = killer::run(&mut command, kill);
         let root = self.place.outside("");
-        let root = root.parent().unwrap_or(&root).join(root.file_name().unwrap());
+        let root = root
+            .parent()
+            .unwrap_or(&root)
+            .join(root.file_name().unwrap());
         wait_until("nobody is left", || killer::living_in(&root).is_empty());
         traced
     }
@@ -143,7 +146,10 @@ impl Scenario {
         let commits = place.git(&["rev-list", "--parents", &range]);
         let keeps = records.iter().filter(|record| record["verdict"] == "keep");
         assert_eq!(commits.lines().count(), keeps.count());
-        assert!(commits.lines().all(|line| line.split(' ').count() == 2), "a merge");
+        assert!(
+            commits.lines().all(|line| line.split(' ').count() == 2),
+            "a merge"
+        );
         place.git(&["fsck", "--strict"]);
 
         for (name, _) in everything(place) {
@@ -167,7 +173,10 @@ impl Scenario {
 
         let listed = place.git(&["worktree", "list", "--porcelain"]);
         let listed = |word: &str| listed.lines().filter(|line| line.starts_with(word)).count();
-        assert_eq!((listed("worktree "), listed("prunable")), (1 + self.worktrees, 0));
+        assert_eq!(
+            (listed("worktree "), listed("prunable")),
+            (1 + self.worktrees, 0)
+        );
         let state = place.home().join(".local/state/autoresearch/worktrees");
         let there = std::fs::read_dir(state).unwrap().count();
         assert_eq!(there, self.worktrees);
@@ -338,7 +347,8 @@ fn a_loop_without_noise() {
     let scenario = Scenario::new(place, ID, &run, 1);
     scenario.place.run(&run).succeeds();
     let directory = format!(".autoresearch/{ID}");
-    let verdicts = "baseline try keep settled try discard settled try crash settled try discard settled";
+    let verdicts =
+        "baseline try keep settled try discard settled try crash settled try discard settled";
     assert_eq!(events(&scenario.place, &directory), verdicts);
     scenario.holds();
 }
@@ -346,7 +356,14 @@ fn a_loop_without_noise() {
 #[test]
 fn a_loop_with_noise() {
     let measure = "grep -q bad t && exit 1; echo size: $(wc -c < t)";
-    let (place, agent) = with_agent(&["--eval", measure, "--metric", "size", "--direction", "lower"]);
+    let (place, agent) = with_agent(&[
+        "--eval",
+        measure,
+        "--metric",
+        "size",
+        "--direction",
+        "lower",
+    ]);
     let run = ["run", "--agent-command", &agent, "--max-experiments", "4"];
     Scenario::new(place, ID, &run, 2).holds();
 }
@@ -360,7 +377,13 @@ fn a_candidate_of_the_checkouts_own() {
     ] {
         let place = Place::new(&[("t", HUNDRED), ("other", "other\n")]);
         place
-            .run(&[&["init", "-t", "t", "-e", "benchmark_size"], &CRASHES_ON_BAD[..]].concat())
+            .run(
+                &[
+                    &["init", "-t", "t", "-e", "benchmark_size"],
+                    &CRASHES_ON_BAD[..],
+                ]
+                .concat(),
+            )
             .succeeds();
         let candidate = if candidate.starts_with("longer") {
             candidate.repeat(10)

@@ -110,9 +110,8 @@ impl Tracer {
             self.main
         );
         assert!(libc::WIFSTOPPED(status), "{status:#x}");
-        let options = libc::PTRACE_O_TRACESYSGOOD
-            | libc::PTRACE_O_TRACECLONE
-            | libc::PTRACE_O_EXITKILL;
+        let options =
+            libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_EXITKILL;
         ptrace(libc::PTRACE_SETOPTIONS, self.main, c_long::from(options));
         self.threads.insert(self.main);
         ptrace(libc::PTRACE_SYSCALL, self.main, 0);
@@ -240,7 +239,10 @@ pub fn living_in(directory: &Path) -> BTreeMap<pid_t, String> {
             let knows = || read("environ").windows(name.len()).any(|part| part == name);
             (works_there || knows()).then(|| {
                 let command = read("cmdline");
-                (process, String::from_utf8_lossy(&command).replace('\0', " "))
+                (
+                    process,
+                    String::from_utf8_lossy(&command).replace('\0', " "),
+                )
             })
         })
         .collect()
@@ -277,11 +279,7 @@ fn describe(thread: pid_t, number: c_long, arguments: &[u64; 6]) -> Option<Strin
 
 /// Calls that newer architectures do not have.
 #[cfg(target_arch = "x86_64")]
-fn old_call(
-    thread: pid_t,
-    number: c_long,
-    arguments: &[u64; 6],
-) -> Option<(&'static str, String)> {
+fn old_call(thread: pid_t, number: c_long, arguments: &[u64; 6]) -> Option<(&'static str, String)> {
     let path = |n: usize| path_of(thread, None, arguments[n]);
     Some(match number {
         libc::SYS_open if makes(arguments[1]) => ("make", path(0)),
