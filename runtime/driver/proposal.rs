@@ -115,7 +115,6 @@ impl Lab<'_> {
         if contents == place.incumbent_contents {
             return Ok(Proposed::Over(Ended::NothingToTry));
         }
-        contents.write(&place.tree.directory)?;
         let description = match text::clean_line(description, DESCRIPTION_LIMIT) {
             empty if empty.is_empty() => None,
             description => Some(description),
@@ -145,7 +144,6 @@ impl Lab<'_> {
         if contents == place.incumbent_contents {
             return Ok(None);
         }
-        contents.write(&place.tree.directory)?;
         let mut candidate = place.candidate(
             incumbent,
             Some(unjudged.description.clone()),
@@ -375,13 +373,20 @@ impl Lab<'_> {
         })
     }
 
-    /// Commits what was written into a worktree that is not ready yet, and makes it ready meanwhile.
+    /// Commits a candidate in a worktree that is not ready yet, and makes it ready meanwhile.
     fn commit_and_make_ready(
         &self,
         place: Place,
         candidate: Try,
         contents: Contents,
     ) -> Result<Proposed, Failure> {
+        if self.found.experiment.workspace.setup.is_some() {
+            // It sets up the incumbent: that a candidate breaks it is for the evaluator to find out.
+            self.make_ready_both(&place)?;
+            contents.write(&place.tree.directory)?;
+            return self.commit(place, candidate, contents);
+        }
+        contents.write(&place.tree.directory)?;
         std::thread::scope(|scope| {
             let ready = scope.spawn(|| self.make_ready_both(&place));
             let committed = place.tree.commit(&self.paths(), &self.message(&candidate));
@@ -391,7 +396,7 @@ impl Lab<'_> {
         .map(|committed| place.committed(candidate, contents, committed))
     }
 
-    /// Commits what an agent left in a worktree.
+    /// Commits what is in a worktree that is ready.
     fn commit(
         &self,
         place: Place,
