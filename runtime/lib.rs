@@ -21,6 +21,7 @@
 //! | [`git`] | the only caller of git |
 //! | [`project`] | the user's project and where its experiments are |
 //! | [`workspace`] | the target, in the checkout and in the worktrees |
+//! | [`detour`] | installed dependencies that lead back into the checkout |
 //! | [`instrument`] | an evaluator made ready for an objective |
 //! | [`files`] | writing files as a whole |
 //! | [`lock`] | one process at a time |
@@ -88,6 +89,7 @@ pub mod catalog;
 pub mod cli;
 pub mod creation;
 pub mod decision;
+pub mod detour;
 pub mod directories;
 pub mod driver;
 pub mod environment;

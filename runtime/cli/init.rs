@@ -4,6 +4,8 @@ use super::Context;
 use super::arguments::{AgentArgs, EvaluatorArgs, project_reference, targets};
 use super::ui;
 use crate::creation::{self, Plan, Wanted};
+use crate::detour;
+use crate::driver::Notice;
 use crate::experiment::{AgentSettings, Experiment, Id};
 use crate::failure::{Exit, Failure};
 use crate::project::{DEFINITION, Project, Scope};
@@ -108,6 +110,9 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         found => found?,
     };
     warn_of_uncommitted(context, &project, &found.experiment)?;
+    for detour in detour::find(&project, &found.experiment) {
+        context.ui.notice(&Notice::Detour(&detour));
+    }
     let ui = &context.ui;
     let directory = found
         .directory

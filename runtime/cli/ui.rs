@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::live::Live;
 use crate::activity::Doing;
 use crate::decision::{self, Verdict};
+use crate::detour::{Detour, Way};
 use crate::driver::Notice;
 use crate::failure::Failure;
 use crate::git;
@@ -313,10 +314,28 @@ impl Ui {
                 judged.n, judged.verdict
             )),
             Notice::Evaluator(event) => self.event(event),
+            Notice::Detour(detour) => self.detour(detour),
             Notice::NotShared(path) => self.warning(&format!(
                 "`{path}` is to be shared with the worktrees but does not exist"
             )),
         }
+    }
+
+    fn detour(&self, detour: &Detour) {
+        let Detour {
+            installed, used, ..
+        } = detour;
+        self.warning(&format!(
+            "`{installed}` leads commands to `{used}` in your checkout: what they load from there is not the candidate",
+        ));
+        self.hint(&match &detour.way {
+            Way::Python { path } => format!(
+                "give `--env PYTHONPATH={path}` when you make the experiment, or `set = {{ PYTHONPATH = \"{path}\" }}` under `[environment]`",
+            ),
+            Way::Node => format!(
+                "have each worktree install its own: take `{installed}` out of `share`, and give `setup` under `[workspace]`, such as `npm ci`",
+            ),
+        });
     }
 
     pub(super) fn diagnostic(&self, diagnostic: &Diagnostic) {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::activity::{Activity, Doing};
 use crate::decision::{Policy, Verdict};
+use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
@@ -73,6 +74,8 @@ pub enum Notice<'a> {
     NotOnBranch(&'a Judged),
     Evaluator(Event<'a>),
     NotShared(&'a str),
+    /// Commands measure the target as it stands in the checkout, not the candidate.
+    Detour(&'a Detour),
 }
 
 /// Receives notices; called from the host's threads too.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::proposal::Proposed;
 use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
 use crate::decision::{Ruling, Verdict};
+use crate::detour;
 use crate::failure::Failure;
 use crate::host::{Failed, Report};
 use crate::journal::{Event as Recorded, Journal, Judged, Try};
@@ -29,6 +30,9 @@ impl Lab<'_> {
             Contents::read(&self.project.directory, self.targets())?;
         }
         self.warn_of_newer_files(journal.history())?;
+        for detour in detour::find(self.project, &self.found.experiment) {
+            (self.notify)(Notice::Detour(&detour));
+        }
         let meaning = self.meaning();
         let comparable = journal
             .history()

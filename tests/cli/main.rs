@@ -18,6 +18,7 @@ mod killed;
 mod killer;
 mod night;
 mod old;
+mod projects;
 mod run;
 mod scope;
 mod signals;
