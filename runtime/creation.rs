@@ -409,12 +409,9 @@ fn check_targets(project: &Project, targets: &[String]) -> Result<(), Failure> {
 
 /// Finds what worktrees need that git does not give them.
 fn detect_needs(project: &Project, experiment: &mut Experiment) -> Result<(), Failure> {
-    let present: Vec<&str> = SHARED
-        .iter()
-        .copied()
-        .filter(|name| project.directory.join(name).is_dir())
-        .collect();
+    let present = dependencies(project, &experiment.target);
     if !present.is_empty() {
+        let present: Vec<&str> = present.iter().map(String::as_str).collect();
         experiment.workspace.share = project.repository.ignored(&project.directory, &present)?;
     }
     experiment.workspace.setup = SETUPS
@@ -424,6 +421,28 @@ fn detect_needs(project: &Project, experiment: &mut Experiment) -> Result<(), Fa
         })
         .and_then(|(_, _, command)| CommandLine::from_text(command).ok());
     Ok(())
+}
+
+/// Where dependencies are installed that the project and its targets may use, relative to the
+/// project: in it, above it in a larger repository, and in packages of it.
+fn dependencies(project: &Project, targets: &[String]) -> Vec<String> {
+    let directories = targets
+        .iter()
+        .flat_map(|target| Path::new(target).ancestors().skip(1).map(PathBuf::from));
+    let above = (1..=project.prefix().iter().count()).map(|up| PathBuf::from("../".repeat(up)));
+    let mut found = Vec::new();
+    for directory in directories.chain(above) {
+        for name in SHARED {
+            let path = directory.join(name);
+            if project.directory.join(&path).is_dir()
+                && let Some(path) = path.to_str()
+                && found.iter().all(|known| known != path)
+            {
+                found.push(path.to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// What stands uncommitted in the checkout and so is not in the worktrees.

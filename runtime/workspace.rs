@@ -15,7 +15,7 @@ use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
 use crate::git::{CommitId, GitError, Repository, Snapshot, Touched, Worktree};
 use crate::lock::Lock;
-use crate::project::Project;
+use crate::project::{Project, lexically};
 
 /// The largest target file, in bytes.
 const TARGET_LIMIT: u64 = 64 << 20;
@@ -376,6 +376,12 @@ impl Tree {
         for path in paths {
             let from = project.join(path);
             let to = self.directory.join(path);
+            if !lexically(&to).starts_with(&self.worktree.root) {
+                return Err(Failure::input(format!(
+                    "`{path}` in `share` is outside the repository"
+                ))
+                .hint("take it out: commands find it where it is"));
+            }
             if !from.exists() {
                 missing.push(path.clone());
             } else if to.symlink_metadata().is_err() {

@@ -265,7 +265,7 @@ pub fn check_cost(most: Option<f64>) -> Result<(), String> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Workspace {
-    /// Paths in the project that are linked into the worktrees.
+    /// Paths relative to the project, in its repository, that are linked into the worktrees.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub share: Vec<String>,
     /// Run once in each new worktree.
@@ -336,8 +336,12 @@ impl Experiment {
         if self.target.is_empty() {
             return Err("`target` names no file".to_owned());
         }
-        for path in self.target.iter().chain(&self.workspace.share) {
+        for path in &self.target {
             check_relative(path)?;
+        }
+        for path in &self.workspace.share {
+            // What is above the project, in a larger repository, is needed too.
+            check_relative(path.trim_start_matches("../"))?;
         }
         check_budget(self.budget)?;
         if let Some(agent) = &self.agent {

@@ -325,3 +325,63 @@ fn a_candidate_that_would_break_the_setup_is_a_crash_and_no_error() {
     );
     assert_consistent(&place, "custom/t");
 }
+
+/// Dependencies are where the package manager puts them: at the repository's top, in the project,
+/// beside a target.
+#[test]
+fn a_package_of_a_larger_repository_has_all_its_dependencies() {
+    let module = |name: &str, factor: u32| {
+        (
+            format!("{name}/index.js"),
+            format!("module.exports = {factor}\n"),
+        )
+    };
+    let app = "const [a, b, c] = ['a', 'b', 'c'].map(name => require(name))\nconsole.log('cost: ' + a * b * c * 10)\n";
+    let place = Place::new(&[
+        ("work/lib/app.js", app),
+        (".gitignore", "node_modules/\n"),
+        ("work/.keep", ""),
+    ]);
+    for (path, text) in [
+        module("node_modules/a", 2),
+        module("work/node_modules/b", 3),
+        module("work/lib/node_modules/c", 5),
+    ] {
+        place.write(path, text);
+    }
+    place
+        .run(&[
+            "init",
+            "--path=work",
+            "-t",
+            "lib/app.js",
+            "--eval=node lib/app.js",
+            "--metric=cost",
+            "--direction=lower",
+            "--deterministic",
+            "--name=app",
+        ])
+        .succeeds();
+    let path = "work/.autoresearch/custom/app/experiment.toml";
+    let definition = place.read(path);
+    for shared in [
+        "\"../node_modules\"",
+        "\"node_modules\"",
+        "\"lib/node_modules\"",
+    ] {
+        assert!(
+            definition.contains(shared),
+            "{shared} is not in {definition}"
+        );
+    }
+    place.write("work/lib/app.js", app.replace("10", "8"));
+    let tried = place.run(&["run", "--path=work"]).succeeds();
+    assert!(tried.contains("300 -> 240"), "{tried}");
+
+    // What is above the repository is nobody's to link.
+    place.write(path, definition.replace("../node_modules", "../../home"));
+    place.write("work/lib/app.js", app.replace("10", "7"));
+    place
+        .run(&["run", "--path=work"])
+        .fails(3, "outside the repository");
+}
