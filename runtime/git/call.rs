@@ -33,6 +33,9 @@ const OVERRIDES: &[&str] = &[
     "core.fsyncMethod=batch",
     // In milliseconds: after this a ref's lock is taken for a dead process's, see `update_refs`.
     "core.filesRefLockTimeout=1000",
+    // `checkout` and `commit` take the lock on packed refs to delete a ref that we never have, and
+    // do without. One that a dead git left would cost a second each time.
+    "core.packedRefsTimeout=0",
 ];
 
 /// Who commits where git knows nobody.

@@ -436,6 +436,13 @@ fn what_a_dead_git_left_is_no_obstacle() {
         place.run(&["run"]).succeeds();
     }
     assert_consistent(&place, ID);
+    // That of the whole repository is the user's to remove, and hinders nothing.
+    let packed = ".git/packed-refs.lock";
+    place.write(packed, "");
+    place.write("t", "x".repeat(20));
+    place.run(&["run"]).succeeds();
+    assert!(place.project().join(packed).exists());
+    std::fs::remove_file(place.project().join(packed)).unwrap();
     for admin in admins(&place) {
         // Killed when it had just begun to make a worktree.
         std::fs::remove_dir_all(&admin).unwrap();

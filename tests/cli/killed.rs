@@ -6,11 +6,12 @@
 //! finish the work, sometimes killing that too, and looks at all that is left.
 //!
 //! By default one call of each kind is taken and a few more. With `AUTORESEARCH_KILL_EVERY=1` it is
-//! every call, before and after, which takes the better part of an hour:
+//! every call, each in four ways, which takes some ten minutes:
 //!
 //!     AUTORESEARCH_KILL_EVERY=1 cargo test --test cli killed:: -- --nocapture
 //!
-//! `AUTORESEARCH_KILL_EVERY=3` takes every third.
+//! `AUTORESEARCH_KILL_EVERY=3` takes every third. `AUTORESEARCH_KILL_KEEP=DIR` keeps a copy of each place
+//! where something was wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,7 @@ use crate::experiments::{
     CRASHES_ON_BAD, Files, ID, assert_consistent, assert_same, events, everything, journal, others,
     wait_until,
 };
-use crate::killer::{self, Kill, Moment, Victims};
+use crate::killer::{self, At, Kill, Moment, Victims};
 use crate::support::{PROGRAM, Place};
 
 /// How many kills of a scenario are enough every day, besides one for each kind of call.
@@ -81,13 +82,13 @@ impl Scenario {
         found
     }
 
-    fn traced(&self, kill: Option<Kill>) -> killer::Traced {
+    fn traced(&self, kill: Option<&Kill>) -> killer::Traced {
         let mut command = self.place.command(PROGRAM);
         command
             .args(&self.run)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let traced = killer::run(&mut command, kill);
+        let traced = killer::run(&mut command, kill.cloned());
         let root = self.place.outside("");
         let root = root
             .parent()
@@ -99,7 +100,7 @@ impl Scenario {
 
     /// Kills a run, and perhaps the next one, and has the last one finish. Returns the call at
     /// which the first one was killed, unless it came to its end before.
-    fn survives(&self, first: Kill, second: Option<Kill>) -> Option<String> {
+    fn survives(&self, first: &Kill, second: Option<&Kill>) -> Option<String> {
         self.restore();
         let before = self.users();
         let mut traced = self.traced(Some(first));
@@ -200,12 +201,15 @@ impl Scenario {
             Err(_) => some(&calls),
         };
         for (number, (first, second)) in kills.iter().enumerate() {
-            match catch_unwind(AssertUnwindSafe(|| self.survives(*first, *second))) {
+            match catch_unwind(AssertUnwindSafe(|| self.survives(first, second.as_ref()))) {
                 Ok(Some(call)) => *hit.entry(call).or_insert(0) += 1,
                 Ok(None) => missed += 1,
                 Err(_) => {
                     failed += 1;
-                    let call = calls.get(first.at);
+                    let call = match &first.at {
+                        At::Number(at) => calls.get(*at),
+                        At::OfKind(kind, _) => Some(kind),
+                    };
                     eprintln!("kill {number}: {first:?} then {second:?}, at {call:?}");
                     if let Some(keep) = std::env::var_os("AUTORESEARCH_KILL_KEEP") {
                         copy(
@@ -224,20 +228,20 @@ impl Scenario {
             hit.len(),
         );
         assert_eq!(failed, 0, "kills failed, as shown above");
-        // Which thread comes first is up to the machine; that most is hit is not.
-        assert!(hit.len() * 10 >= kinds.len() * 8, "{hit:#?} of {kinds:#?}");
-        assert!(missed * 10 <= kills.len(), "{missed} of {}", kills.len());
+        // Whether the incumbent is measured beside a crash is a coin's to say; that most is hit is not.
+        assert!(hit.len() * 10 >= kinds.len() * 9, "{hit:#?} of {kinds:#?}");
+        assert!(missed * 5 <= kills.len(), "{missed} of {}", kills.len());
     }
 }
 
 type Kills = Vec<(Kill, Option<Kill>)>;
 
 /// The kill at a call, the `number`th that is tried: each kind of kill has its turn.
-fn kill(at: usize, number: usize) -> Kill {
+fn kill(at: At, number: usize) -> Kill {
     let moment = match number % 4 {
         0 => Moment::Before,
         1 | 2 => Moment::After,
-        _ => Moment::Later(Duration::from_micros((at as u64 * 733) % 5000)),
+        _ => Moment::Later(Duration::from_micros((number as u64 * 733) % 5000)),
     };
     let victims = match number % 3 {
         0 => Victims::Program,
@@ -258,15 +262,15 @@ fn some(calls: &[String]) -> Kills {
         by_kind.entry(call).or_default().push(at);
     }
     let of_each = by_kind
-        .values()
+        .iter()
         .enumerate()
-        .map(|(n, places)| places[n * 7 % places.len()]);
-    let more = (1..=A_FEW).map(|n| n * calls.len() / (A_FEW + 1));
+        .map(|(n, (kind, places))| At::OfKind((*kind).to_owned(), n * 7 % places.len()));
+    let more = (1..=A_FEW).map(|n| At::Number(n * calls.len() / (A_FEW + 1)));
     of_each
         .chain(more)
         .enumerate()
         .map(|(number, at)| {
-            let second = (number % 5 == 4).then(|| kill(number * 3, number + 1));
+            let second = (number % 5 == 4).then(|| kill(At::Number(number * 3), number + 1));
             (kill(at, number), second)
         })
         .collect()
@@ -277,7 +281,7 @@ fn every(calls: usize, stride: usize) -> Kills {
     let mut kills = Kills::new();
     for at in (0..calls).step_by(stride) {
         let of = |moment, victims| Kill {
-            at,
+            at: At::Number(at),
             moment,
             victims,
         };
@@ -285,7 +289,7 @@ fn every(calls: usize, stride: usize) -> Kills {
         kills.push((of(Moment::Before, Victims::Program), None));
         kills.push((of(Moment::After, Victims::Program), None));
         kills.push((of(Moment::Later(time), Victims::Group), None));
-        let again = kill((at * 37) % 60, at);
+        let again = kill(At::Number((at * 37) % 60), at);
         kills.push((of(Moment::After, Victims::Session), Some(again)));
     }
     kills

@@ -19,12 +19,18 @@ use libc::{c_int, c_long, pid_t};
 const WATCHDOG: Duration = Duration::from_mins(2);
 
 /// When, and who with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kill {
-    /// The number of the call, from 0.
-    pub at: usize,
+    pub at: At,
     pub moment: Moment,
     pub victims: Victims,
+}
+
+/// A call; numbers are from 0. Threads make the order of all calls differ from run to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    Number(usize),
+    OfKind(String, usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,16 +175,22 @@ impl Tracer {
                 let Some(call) = describe(thread, number, &entry.args) else {
                     return;
                 };
-                let here = self.kill.filter(|kill| kill.at == self.calls.len());
+                let is_here = |kill: &&Kill| match &kill.at {
+                    At::Number(at) => *at == self.calls.len(),
+                    At::OfKind(kind, at) => {
+                        *kind == call && *at == self.calls.iter().filter(|c| *c == kind).count()
+                    }
+                };
+                let here = self.kill.as_ref().filter(is_here).map(|kill| kill.moment);
                 self.calls.push(call);
-                match here.map(|kill| kill.moment) {
+                match here {
                     Some(Moment::Before) => self.strike(),
                     Some(Moment::After | Moment::Later(_)) => self.doomed = Some(thread),
                     None => {}
                 }
             }
             libc::PTRACE_SYSCALL_INFO_EXIT if self.doomed == Some(thread) => {
-                if let Some(Moment::Later(time)) = self.kill.map(|kill| kill.moment) {
+                if let Some(Moment::Later(time)) = self.kill.as_ref().map(|kill| kill.moment) {
                     std::thread::sleep(time);
                 }
                 self.strike();
@@ -188,7 +200,7 @@ impl Tracer {
     }
 
     fn strike(&self) {
-        match self.kill.map(|kill| kill.victims) {
+        match self.kill.as_ref().map(|kill| kill.victims) {
             Some(Victims::Group) => send(-self.main, libc::SIGKILL),
             Some(Victims::Session) => {
                 for process in in_session(self.main) {
