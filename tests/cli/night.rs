@@ -664,13 +664,11 @@ fn an_agent_that_takes_too_long_is_ended_with_its_children() {
          setsid sleep 1000 & echo $! >> \"$O/children\"\n\
          while true; do sleep 0.1; done",
     );
-    night.define(&format!(
-        "[agent]\ncommand = \"{agent}\"\ntimeout = \"300ms\""
-    ));
+    night.define(&format!("[agent]\ncommand = \"{agent}\"\ntimeout = \"1s\""));
     let outcome = night.place.run(&["run", "--max-experiments", "1"]);
     assert_eq!(outcome.code, 0, "{outcome:#?}");
     assert_eq!(night.verdicts(), "crash");
-    assert_eq!(night.reason(), "the agent did not finish within 300ms");
+    assert_eq!(night.reason(), "the agent did not finish within 1s");
     let children = std::fs::read_to_string(night.place.outside("children")).unwrap();
     assert_eq!(children.lines().count(), 2);
     for child in children.lines() {
@@ -1845,6 +1843,8 @@ fn an_incumbent_that_cannot_be_measured_twice_stops_the_loop() {
     let outcome = night.run("echo n: $((100 - 10 * call)) > t; echo idea", &[]);
     ends_with(&outcome, 6, "the incumbent cannot be measured");
     assert_eq!(events(&night.place, HERE), "baseline try crash settled");
+    // What the agent used is told, though there is no verdict.
+    has(&outcome.stdout, &["0 tries", "cost unknown"]);
     assert!(
         night.reason().starts_with("not judged: "),
         "{}",
