@@ -86,6 +86,8 @@ pub struct Bounds {
     pub cost_usd: Option<f64>,
     /// How often a candidate that crashes is given back to its proposer.
     pub fix_attempts: u32,
+    /// Nobody watches: what may pass is waited for, and measured again.
+    pub unattended: bool,
 }
 
 /// What a session has used so far.

@@ -141,7 +141,6 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
 pub(super) struct Order {
     pub(super) agent: Option<Agent>,
     pub(super) bounds: Bounds,
-    is_loop: bool,
 }
 
 impl Order {
@@ -178,7 +177,11 @@ impl Order {
                     "`{}` does not tell what it costs, so no bound on it can hold",
                     agent.name()
                 ))
-                .hint("use `--max-experiments` or `--max-time` instead"));
+                .hint(if arguments.max_cost.is_some() {
+                    "use `--max-experiments` or `--max-time` instead"
+                } else {
+                    "take `max_cost_usd` out of `[agent]` in experiment.toml, or use an agent that does"
+                }));
             }
             _ => {}
         }
@@ -188,9 +191,9 @@ impl Order {
                 time,
                 cost_usd,
                 fix_attempts: settings.map_or(0, |settings| settings.fix_attempts),
+                unattended: is_loop,
             },
             agent,
-            is_loop,
         })
     }
 }
@@ -290,21 +293,21 @@ fn judge(
     new: bool,
 ) -> anyhow::Result<()> {
     let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
-    let notify = watched(context, &found, order.is_loop, arguments.json);
+    let notify = watched(context, &found, order.bounds.unattended, arguments.json);
     let lab = open(context, host, project, found, notify)?;
     let description = arguments.message.as_deref().unwrap_or_default();
     let proposer = match &order.agent {
         Some(agent) => Proposer::Agent(agent),
         None => Proposer::Checkout { description },
     };
-    if order.is_loop {
+    if order.bounds.unattended {
         introduce(context, &lab, order, journal.history());
     }
     let before = journal.history().incumbent.clone();
     let outcome = lab.run(&mut journal, proposer, order.bounds)?;
     context.ui.idle();
     let history = journal.history();
-    if order.is_loop {
+    if order.bounds.unattended {
         summarise(
             context,
             &lab,

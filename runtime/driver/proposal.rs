@@ -65,7 +65,7 @@ impl Run<'_> {
                 Asked::Proposed(proposed) => return Ok(proposed),
                 Asked::NotNow(message) => message,
             };
-            if !self.is_loop() {
+            if !self.bounds.unattended {
                 return Err(Failure::new(
                     Exit::Environment,
                     format!("{} has no answer now: {message}", agent.name()),

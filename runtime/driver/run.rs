@@ -104,10 +104,12 @@ impl Run<'_> {
     /// none yet.
     fn go(&mut self, journal: &mut Journal, start: Option<&str>) -> Result<Ended, Failure> {
         loop {
-            if self.lab.cancel.is_cancelled() {
+            let step = self.session.next_step(&self.spent());
+            // What is ruled already is only written down.
+            let is_ruled = matches!(step, Step::Record { .. });
+            if self.lab.cancel.is_cancelled() && !is_ruled {
                 return self.stop(journal);
             }
-            let step = self.session.next_step(&self.spent());
             let done = match step {
                 Step::MeasureBaseline => self.measure_baseline(journal, start),
                 Step::Propose(task) => self.propose(journal, task),
@@ -121,7 +123,7 @@ impl Run<'_> {
             };
             match done {
                 // It failed because it was to end.
-                Err(_) if self.lab.cancel.is_cancelled() => {}
+                Err(_) if self.lab.cancel.is_cancelled() && !is_ruled => {}
                 done => done?,
             }
         }
@@ -152,11 +154,6 @@ impl Run<'_> {
             time: self.started.elapsed(),
             cost_usd: self.tally.cost_usd,
         }
-    }
-
-    /// Whether it is to go on by itself.
-    pub(super) fn is_loop(&self) -> bool {
-        self.bounds.tries != Some(1)
     }
 
     /// Gets a candidate, and records it.
@@ -203,7 +200,7 @@ impl Run<'_> {
     /// Measures one side of the candidate.
     fn measure(&mut self, journal: &mut Journal, side: Side) -> Result<(), Failure> {
         let lab = self.lab;
-        let is_loop = self.is_loop();
+        let unattended = self.bounds.unattended;
         let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
         let (tree, name) = match side {
             Side::Candidate => (turn.candidate_tree.as_ref(), "candidate"),
@@ -218,7 +215,7 @@ impl Run<'_> {
             !candidates && !lab.cancel.is_cancelled()
         };
         if let Some(failed) = measured.as_ref().err().filter(|failed| blameless(failed))
-            && is_loop
+            && unattended
         {
             // A hiccup is no reason to end a night.
             (lab.notify)(Notice::MeasuringAgain(&cannot_measure(side, failed)));
