@@ -1837,6 +1837,14 @@ fn an_incumbent_that_cannot_be_measured_once_is_measured_again() {
 }
 
 #[test]
+fn a_loop_of_one_try_measures_again_too() {
+    let night = Night::noisy();
+    night.hook(&hiccups(1));
+    night.tries(1, BETTER);
+    assert_eq!(night.verdicts(), "keep");
+}
+
+#[test]
 fn an_incumbent_that_cannot_be_measured_twice_stops_the_loop() {
     let night = Night::noisy();
     night.hook(&hiccups(2));
