@@ -499,7 +499,7 @@ mod tests {
             ("src/a.py", "x/.GIT/hooks/y"),
             ("src/a.py", ".autoresearch/a/b/experiment.toml"),
             ("src/a.py", ""),
-            (".venv", "../x"),
+            (".venv", "src/../../x"),
             ("90s", "0s"),
             ("90s", "8d"),
             ("\"X\"", "\"A=B\""),
