@@ -171,7 +171,6 @@ fn what_is_read_only_ends_a_loop_which_then_goes_on() {
         protect(&path, true);
         let ended = it.run();
         protect(&path, false);
-        eprintln!("{name}");
         it.assert_untouched();
         assert_ended(&ended, words);
         it.goes_on();
