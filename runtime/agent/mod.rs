@@ -1,6 +1,6 @@
 //! Agents: for each program that proposes changes, how it is started and what its output tells.
 //!
-//! One table, [`ADAPTERS`], and one file a program. Nothing here starts or reads anything: an
+//! One table, `ADAPTERS`, and one file a program. Nothing here starts or reads anything: an
 //! adapter turns [`Options`] into an argv, and the output of that command into an [`Answer`]. What
 //! an agent prints is as little to be trusted as what a command prints: whatever is missing,
 //! malformed or absurd in it is unknown, and unknown stays `None`.
