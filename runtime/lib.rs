@@ -29,6 +29,7 @@
 //! | [`runlog`] | what happened during one evaluation, for people |
 //! | [`activity`] | what a run is doing, for whoever watches |
 //! | [`prompt`] | what an agent is asked |
+//! | [`caller`] | an agent's program, and one call of it |
 //! | [`proposer`] | an agent made ready, and one proposal of it |
 //! | [`driver`] | carry out what the session decides |
 //! | [`creation`] | a new experiment: checked, its baseline measured, written |
@@ -85,6 +86,7 @@
 
 pub mod activity;
 pub mod agent;
+pub mod caller;
 pub mod catalog;
 pub mod cli;
 pub mod creation;

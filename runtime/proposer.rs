@@ -1,34 +1,20 @@
 //! An agent made ready to propose changes, and one proposal of it.
 
-use std::ffi::OsString;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use crate::agent::{self, Adapter, Answer, Options, Problem, PromptVia};
+use crate::agent::{self, Problem};
+use crate::caller::{Call, Callee, Caller, Purpose};
 use crate::experiment::AgentSettings;
 use crate::failure::{Exit, Failure};
 use crate::journal::AgentUse;
-use crate::process::{self, Cancel, Command, CommandLine, Exit as ProcessExit, Launcher, RunError};
+use crate::process::{Cancel, CommandLine, Exit as ProcessExit, Launcher, RunError};
 use crate::text;
-
-/// What is kept of an agent's output to be read: the end, where its answer is.
-const OUTPUT_LIMIT: usize = 16 << 20;
-/// The longest name of an agent that is a command, in characters.
-const NAME_LIMIT: usize = 40;
-/// Between TERM and KILL.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// An agent as an experiment has it.
 #[derive(Debug)]
 pub struct Agent {
     settings: AgentSettings,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Known(&'static Adapter),
-    Command { line: CommandLine, name: String },
+    caller: Caller,
 }
 
 /// What an agent is asked to do.
@@ -70,27 +56,21 @@ impl Agent {
         settings.check().map_err(|error| {
             Failure::input(error).hint("see `autoresearch run --help` for `--agent`")
         })?;
-        let known = settings.name.as_deref().and_then(agent::adapter);
-        let kind = match (known, &settings.command) {
-            (Some(adapter), _) => Kind::Known(adapter),
-            (None, Some(line)) => Kind::Command {
-                line: line.clone(),
-                name: short_name(line),
-            },
-            (None, None) => return Err(Failure::input("there is no agent")),
-        };
+        let caller = Caller::new(&Callee {
+            name: settings.name.as_deref(),
+            command: settings.command.as_ref(),
+            model: settings.model.as_deref(),
+            arguments: &settings.arguments,
+        })?;
         Ok(Self {
             settings: settings.clone(),
-            kind,
+            caller,
         })
     }
 
     /// Its name, or what its command begins with.
     pub fn name(&self) -> &str {
-        match &self.kind {
-            Kind::Known(adapter) => adapter.name,
-            Kind::Command { name, .. } => name,
-        }
+        self.caller.name()
     }
 
     pub fn settings(&self) -> &AgentSettings {
@@ -99,28 +79,14 @@ impl Agent {
 
     /// Whether it tells what it costs.
     pub fn tells_cost(&self) -> bool {
-        match &self.kind {
-            Kind::Known(adapter) => adapter.tells_cost,
-            Kind::Command { .. } => false,
-        }
+        self.caller
+            .adapter()
+            .is_some_and(|adapter| adapter.tells_cost)
     }
 
     /// What is executed for a proposal.
     pub fn command_line(&self, request: &Request<'_>) -> Result<CommandLine, Failure> {
-        match &self.kind {
-            Kind::Command { line, .. } => Ok(line.clone()),
-            Kind::Known(adapter) => {
-                let argv = (adapter.propose)(&Options {
-                    model: self.settings.model.as_deref(),
-                    extra: &self.settings.arguments,
-                    max_cost_usd: request.max_cost_usd,
-                    prompt_file: request.prompt,
-                    targets: request.targets,
-                });
-                CommandLine::from_list(argv)
-                    .map_err(|error| Failure::input(format!("the agent cannot be run: {error}")))
-            }
-        }
+        self.caller.command_line(request.purpose(), request.prompt)
     }
 
     /// Asks for one proposal. A failure is one that asking again does not mend.
@@ -131,58 +97,27 @@ impl Agent {
         cancel: &Cancel,
     ) -> Result<Reply, Failure> {
         let line = self.command_line(request)?;
-        let via_stdin = match &self.kind {
-            Kind::Known(adapter) => matches!(adapter.prompt, PromptVia::Stdin),
-            Kind::Command { .. } => true,
-        };
-        let environment = environment(match &self.kind {
-            Kind::Known(adapter) => adapter.sets,
-            Kind::Command { .. } => &[],
-        });
-        let command = Command {
-            line: &line,
-            directory: request.directory,
-            environment: &environment,
-            deadline: self.settings.timeout,
-            grace: GRACE,
-            output_limit: OUTPUT_LIMIT,
-            input: via_stdin.then_some(request.prompt),
+        let call = Call {
+            purpose: request.purpose(),
+            prompt: request.prompt,
             transcript: Some(request.transcript),
+            directory: request.directory,
+            time_limit: self.settings.timeout,
         };
-        let started = Instant::now();
-        let output = process::run(launcher, &command, cancel).map_err(|error| match error {
-            RunError::NotStarted { .. } => {
-                Failure::new(Exit::Environment, format!("the agent: {error}"))
-                    .hint(self.how_to_install())
-            }
-            RunError::Launcher(_) => Failure::new(Exit::Failure, format!("the agent: {error}")),
-        })?;
-        let (stdout, stderr) = (
-            String::from_utf8_lossy(&output.stdout.bytes),
-            String::from_utf8_lossy(&output.stderr.bytes),
-        );
-        let answer = match &self.kind {
-            Kind::Known(adapter) => (adapter.read)(&stdout, &stderr),
-            Kind::Command { .. } => Answer {
-                text: stdout.into_owned(),
-                ..Answer::default()
-            },
-        };
-        let used = AgentUse {
-            name: self.name().to_owned(),
-            model: answer.model.or_else(|| self.settings.model.clone()),
-            seconds: started.elapsed().as_secs_f64(),
-            cost_usd: answer.cost_usd,
-            input_tokens: answer.input_tokens,
-            output_tokens: answer.output_tokens,
-        };
+        let called =
+            self.caller
+                .call(launcher, &line, &call, cancel)
+                .map_err(|error| match error {
+                    RunError::NotStarted { .. } => {
+                        Failure::new(Exit::Environment, format!("the agent: {error}"))
+                            .hint(self.how_to_install())
+                    }
+                    RunError::Launcher(_) => {
+                        Failure::new(Exit::Failure, format!("the agent: {error}"))
+                    }
+                })?;
         let said = |words: &str| match words.trim() {
-            // Errors belong on standard error, and not every program knows that.
-            "" => [&output.stderr, &output.stdout]
-                .map(|stream| text::tail(&stream.bytes, 3))
-                .into_iter()
-                .find(|tail| !tail.is_empty())
-                .unwrap_or_default(),
+            "" => called.tail.clone(),
             words => words.to_owned(),
         };
         let failed = |what: &str, words: &str| {
@@ -194,7 +129,7 @@ impl Agent {
             })
         };
         let name = self.name();
-        let outcome = match (output.exit, answer.problem) {
+        let outcome = match (called.exit, called.answer.problem) {
             (ProcessExit::Cancelled, _) => Outcome::Cancelled,
             (ProcessExit::TimedOut, _) => Outcome::Failed(format!(
                 "the agent did not finish within {}",
@@ -212,52 +147,35 @@ impl Agent {
             }
             (_, Some(Problem::Refused(words))) => failed("the agent refused", &words),
             (_, Some(Problem::Other(words))) => failed("the agent failed", &words),
-            (ProcessExit::Code(0), None) => Outcome::Done(agent::description(&answer.text)),
+            (ProcessExit::Code(0), None) => Outcome::Done(agent::description(&called.answer.text)),
             (exit, None) => failed(&format!("the agent failed with {exit}"), ""),
         };
-        Ok(Reply { outcome, used })
+        Ok(Reply {
+            outcome,
+            used: called.used,
+        })
     }
 
     fn how_to_log_in(&self) -> String {
-        match &self.kind {
-            Kind::Known(adapter) => adapter.login_hint.to_owned(),
-            Kind::Command { .. } => "log in with the agent's own program".to_owned(),
-        }
+        self.caller.adapter().map_or_else(
+            || "log in with the agent's own program".to_owned(),
+            |adapter| adapter.login_hint.to_owned(),
+        )
     }
 
     fn how_to_install(&self) -> String {
-        match &self.kind {
-            Kind::Known(adapter) => adapter.install_hint.to_owned(),
-            Kind::Command { .. } => {
-                "mend `--agent-command`, or `command` under `[agent]` in the experiment".to_owned()
-            }
-        }
+        self.caller.adapter().map_or_else(
+            || "mend `--agent-command`, or `command` under `[agent]` in the experiment".to_owned(),
+            |adapter| adapter.install_hint.to_owned(),
+        )
     }
 }
 
-/// `sh agent.sh` for `sh /home/me/agent.sh --fast`: no paths, for it stands in commits.
-fn short_name(line: &CommandLine) -> String {
-    let text = line.to_string();
-    let words: Vec<&str> = if line.uses_shell() {
-        text.split_whitespace().collect()
-    } else {
-        line.argv().iter().map(String::as_str).collect()
-    };
-    let name: Vec<&str> = words
-        .into_iter()
-        .take(2)
-        .take_while(|word| !word.starts_with('-'))
-        .filter_map(|word| Path::new(word).file_name()?.to_str())
-        .collect();
-    text::clean_line(&name.join(" "), NAME_LIMIT)
-}
-
-/// The environment of agents: the user's own, for it is the user's own program, with its keys and
-/// proxies. Only what would lead its git astray is left out.
-fn environment(sets: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-    let sets = sets.iter().map(|(name, value)| (name.into(), value.into()));
-    std::env::vars_os()
-        .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"GIT_"))
-        .chain(sets)
-        .collect()
+impl Request<'_> {
+    fn purpose(&self) -> Purpose<'_> {
+        Purpose::Propose {
+            targets: self.targets,
+            max_cost_usd: self.max_cost_usd,
+        }
+    }
 }

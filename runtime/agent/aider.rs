@@ -13,6 +13,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     name: "aider",
     program: "aider",
     propose,
+    answer: None,
     prompt: PromptVia::File,
     // It breaks lines at the width of the terminal, and at 80 characters where there is none.
     sets: &[("COLUMNS", "10000")],

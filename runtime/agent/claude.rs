@@ -9,12 +9,18 @@
 use serde_json::Value;
 
 use super::events::{cost, events, kind, no_result, string, tokens};
-use super::{Adapter, Answer, Options, Problem, PromptVia, argv, clean_model, clean_text, push};
+use super::{
+    Adapter, Answer, Answering, Options, Problem, PromptVia, argv, clean_model, clean_text, push,
+};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     name: "claude",
     program: "claude",
     propose,
+    answer: Some(Answering {
+        argv: answer,
+        sets: &[],
+    }),
     prompt: PromptVia::Stdin,
     sets: &[("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")],
     tells_cost: true,
@@ -22,6 +28,10 @@ pub(super) const ADAPTER: Adapter = Adapter {
     install_hint: "install it with `npm install --global @anthropic-ai/claude-code`",
     login_hint: "run `claude` and type `/login`, or set ANTHROPIC_API_KEY",
 };
+
+/// What it is told to be where it only answers.
+const SYSTEM_PROMPT: &str =
+    "You answer the user's message in plain text, exactly in the form that it asks for.";
 
 fn propose(options: &Options<'_>) -> Vec<String> {
     let mut argv = argv(&[
@@ -48,6 +58,29 @@ fn propose(options: &Options<'_>) -> Vec<String> {
         .filter(|usd| *usd > 0.0 && usd.is_finite())
     {
         push(&mut argv, "--max-budget-usd", usd.to_string());
+    }
+    argv.extend_from_slice(options.extra);
+    argv
+}
+
+fn answer(options: &Options<'_>) -> Vec<String> {
+    let mut argv = argv(&[
+        "claude",
+        "--print",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--tools",
+        "",
+        "--no-session-persistence",
+        "--strict-mcp-config",
+        "--disable-slash-commands",
+        // Its own is about writing code with tools, and long.
+        "--system-prompt",
+        SYSTEM_PROMPT,
+    ]);
+    if let Some(model) = options.model {
+        push(&mut argv, "--model", model);
     }
     argv.extend_from_slice(options.extra);
     argv

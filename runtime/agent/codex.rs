@@ -5,12 +5,16 @@
 //! names neither its model nor a cost, and takes a model that declines for one with nothing to say.
 
 use super::events::{events, kind, no_result, string, tokens};
-use super::{Adapter, Answer, Options, Problem, PromptVia, argv, clean_text, push};
+use super::{Adapter, Answer, Answering, Options, Problem, PromptVia, argv, clean_text, push};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     name: "codex",
     program: "codex",
     propose,
+    answer: Some(Answering {
+        argv: answer,
+        sets: &[],
+    }),
     prompt: PromptVia::Stdin,
     sets: &[],
     tells_cost: false,
@@ -29,6 +33,44 @@ fn propose(options: &Options<'_>) -> Vec<String> {
         "--skip-git-repo-check",
         "--ephemeral",
     ]);
+    if let Some(model) = options.model {
+        push(&mut argv, "--model", model);
+    }
+    argv.extend_from_slice(options.extra);
+    argv.push("-".to_owned());
+    argv
+}
+
+/// Tools that can be switched off. What stays can read: its sandbox keeps it from writing and from
+/// the network.
+const TOOLS: &[&str] = &[
+    "features.shell_tool=false",
+    "features.unified_exec=false",
+    "features.multi_agent=false",
+    "features.apps=false",
+    "features.plugins=false",
+    "features.goals=false",
+    "features.image_generation=false",
+    "features.computer_use=false",
+    "features.browser_use=false",
+    "features.sleep_tool=false",
+    "features.tool_suggest=false",
+    "web_search=\"disabled\"",
+];
+
+fn answer(options: &Options<'_>) -> Vec<String> {
+    let mut argv = argv(&[
+        "codex",
+        "exec",
+        "--json",
+        "--sandbox",
+        "read-only",
+        "--skip-git-repo-check",
+        "--ephemeral",
+    ]);
+    for setting in TOOLS {
+        push(&mut argv, "--config", *setting);
+    }
     if let Some(model) = options.model {
         push(&mut argv, "--model", model);
     }

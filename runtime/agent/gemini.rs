@@ -8,12 +8,18 @@
 use serde_json::Value;
 
 use super::events::{events, kind, no_result, string, tokens};
-use super::{Adapter, Answer, Options, Problem, PromptVia, argv, clean_model, clean_text, push};
+use super::{
+    Adapter, Answer, Answering, Options, Problem, PromptVia, argv, clean_model, clean_text, push,
+};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     name: "gemini",
     program: "gemini",
     propose,
+    answer: Some(Answering {
+        argv: answer,
+        sets: &[],
+    }),
     prompt: PromptVia::Stdin,
     sets: &[],
     tells_cost: false,
@@ -30,6 +36,23 @@ fn propose(options: &Options<'_>) -> Vec<String> {
         "stream-json",
         "--approval-mode",
         "auto_edit",
+        "--skip-trust",
+    ]);
+    if let Some(model) = options.model {
+        push(&mut argv, "--model", model);
+    }
+    argv.extend_from_slice(options.extra);
+    argv
+}
+
+fn answer(options: &Options<'_>) -> Vec<String> {
+    let mut argv = argv(&[
+        "gemini",
+        "--output-format",
+        "stream-json",
+        // It may look and not touch.
+        "--approval-mode",
+        "plan",
         "--skip-trust",
     ]);
     if let Some(model) = options.model {

@@ -1,4 +1,5 @@
-//! Agents: for each program that proposes changes, how it is started and what its output tells.
+//! Agents: for each program that proposes changes or answers prompts, how it is started and what
+//! its output tells.
 //!
 //! One table, `ADAPTERS`, and one file a program. Nothing here starts or reads anything: an
 //! adapter turns [`Options`] into an argv, and the output of that command into an [`Answer`]. What
@@ -53,6 +54,8 @@ pub struct Adapter {
     /// The argv, program first, with which it proposes a change: it may edit files in its working
     /// directory, asks nobody anything, and leaves nothing else there.
     pub propose: fn(&Options<'_>) -> Vec<String>,
+    /// How it answers a prompt in words; none where it cannot be kept from using tools.
+    pub answer: Option<Answering>,
     pub prompt: PromptVia,
     /// Variables without which its output can't be read or its start calls home.
     pub sets: &'static [(&'static str, &'static str)],
@@ -64,6 +67,14 @@ pub struct Adapter {
     pub install_hint: &'static str,
     /// What to do where it is not logged in.
     pub login_hint: &'static str,
+}
+
+/// How a program answers in words: it has no tools, or as few as it can be left with.
+#[derive(Debug)]
+pub struct Answering {
+    pub argv: fn(&Options<'_>) -> Vec<String>,
+    /// More variables.
+    pub sets: &'static [(&'static str, &'static str)],
 }
 
 /// What an agent's output tells.
@@ -96,6 +107,14 @@ pub fn adapter(name: &str) -> Option<&'static Adapter> {
         .iter()
         .copied()
         .find(|adapter| adapter.name == name)
+}
+
+/// The names of those that answer in words.
+pub fn answering() -> impl Iterator<Item = &'static str> {
+    ADAPTERS
+        .iter()
+        .filter(|adapter| adapter.answer.is_some())
+        .map(|adapter| adapter.name)
 }
 
 /// The names, in the order in which to list them.
@@ -163,6 +182,13 @@ mod tests {
             let argv = (adapter.propose)(&options);
             assert_eq!(argv[0], adapter.program);
             assert!(argv.windows(2).any(|pair| pair == extra), "{argv:?}");
+            let Some(answering) = &adapter.answer else {
+                continue;
+            };
+            let argv = (answering.argv)(&options);
+            assert_eq!(argv[0], adapter.program);
+            assert!(argv.windows(2).any(|pair| pair == extra), "{argv:?}");
+            assert_eq!(adapter.prompt, PromptVia::Stdin);
         }
     }
 

@@ -7,12 +7,19 @@
 use serde_json::Value;
 
 use super::events::{cost, events, kind, no_result, sane_cost, string, tokens};
-use super::{Adapter, Answer, Options, Problem, PromptVia, argv, clean_text, push};
+use super::{Adapter, Answer, Answering, Options, Problem, PromptVia, argv, clean_text, push};
 
 pub(super) const ADAPTER: Adapter = Adapter {
     name: "opencode",
     program: "opencode",
     propose,
+    answer: Some(Answering {
+        argv: propose,
+        sets: &[(
+            "OPENCODE_CONFIG_CONTENT",
+            r#"{"tools":{"*":false},"permission":{"*":"deny"}}"#,
+        )],
+    }),
     prompt: PromptVia::Stdin,
     sets: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     tells_cost: true,
