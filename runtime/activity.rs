@@ -48,7 +48,7 @@ impl std::fmt::Display for Doing {
             Doing::Asking { agent, .. } => write!(f, "{agent} is working"),
             Doing::Measuring(Side::Candidate) => f.write_str("measuring the candidate"),
             Doing::Measuring(Side::Incumbent) => f.write_str("measuring the incumbent"),
-            Doing::Waiting(_) => f.write_str("waiting for the agent's provider"),
+            Doing::Waiting(_) => f.write_str("waiting for a provider"),
         }
     }
 }
@@ -72,7 +72,7 @@ pub struct Status {
     pub tries: u64,
     /// In US dollars, as far as it is known, in this run.
     pub cost_usd: f64,
-    /// How many proposals did not tell what they cost.
+    /// How many proposals and measurements did not tell what they cost.
     pub unknown_costs: u64,
 }
 
@@ -111,12 +111,14 @@ impl StatusFile {
         self.write();
     }
 
-    pub fn judged(&mut self, agent: Option<&AgentUse>) {
+    /// A verdict, and what was used for it.
+    pub fn judged<'a>(&mut self, used: impl IntoIterator<Item = &'a AgentUse>) {
         self.status.tries += 1;
-        match agent.map(|agent| agent.cost_usd) {
-            Some(Some(cost)) => self.status.cost_usd += cost,
-            Some(None) => self.status.unknown_costs += 1,
-            None => {}
+        for used in used {
+            match used.cost_usd {
+                Some(cost) => self.status.cost_usd += cost,
+                None => self.status.unknown_costs += 1,
+            }
         }
     }
 

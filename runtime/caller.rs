@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::agent::{self, Adapter, Answer, Options, PromptVia};
+use crate::experiment::Callee;
 use crate::failure::Failure;
 use crate::journal::AgentUse;
 use crate::process::{self, Cancel, Command, CommandLine, Exit, Launcher, RunError};
@@ -19,16 +20,6 @@ const OUTPUT_LIMIT: usize = 16 << 20;
 const NAME_LIMIT: usize = 40;
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Who is to be called, as settings that were checked say it.
-#[derive(Debug, Clone, Copy)]
-pub struct Callee<'a> {
-    pub name: Option<&'a str>,
-    /// Where there is no name.
-    pub command: Option<&'a CommandLine>,
-    pub model: Option<&'a str>,
-    pub arguments: &'a [String],
-}
 
 /// A program to be called.
 #[derive(Debug, Clone)]

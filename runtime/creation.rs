@@ -108,16 +108,15 @@ impl Plan {
                 .hint("choose another name, or rename that branch")
             });
         }
-        let objective = &mut self.experiment.objective;
-        let instrument = Instrument::load(
-            host,
-            objective,
-            &self.parameters,
-            &self.experiment.limits,
-            &project.directory,
-        )?;
+        let instrument =
+            Instrument::load(host, &self.experiment, &self.parameters, &project.directory)?;
+        // Whoever it is now, so that another installation does not change what is measured.
+        self.experiment.model = instrument
+            .model
+            .as_ref()
+            .map(|model| model.settings().clone());
         // Only what was given: a default that changes with the evaluator is to change here too.
-        objective.parameters = instrument
+        self.experiment.objective.parameters = instrument
             .settings
             .parameters
             .into_iter()
@@ -157,6 +156,7 @@ impl Plan {
                 &Environment::default(),
                 &experiment.environment,
             )
+            && asked_for(&self.experiment.model, &None, &experiment.model)
             && asked.evaluator == there.evaluator
             && (asked.metric.is_none() || asked.metric == there.metric)
             && (asked.direction.is_none() || asked.direction == there.direction)

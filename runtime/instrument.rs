@@ -3,41 +3,54 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::agent;
 use crate::catalog::{self, Component};
 use crate::decision::Policy;
 use crate::evaluator::{Descriptor, Given, Settings, is_name};
-use crate::experiment::{Experiment, Objective};
-use crate::failure::Failure;
+use crate::experiment::{Experiment, ModelSettings, Objective};
+use crate::failure::{Exit, Failure};
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
-use crate::process::Cancel;
+use crate::model::Model;
+use crate::process::{Cancel, CommandLine};
 
 /// An evaluator with the settings to call it with.
 pub struct Instrument {
     pub component: Component,
     pub evaluator: Evaluator,
     pub settings: Settings,
+    /// Who answers, where it asks a language model.
+    pub model: Option<Arc<Model>>,
 }
 
 impl Instrument {
-    /// Loads an objective's evaluator and checks the owner's settings against it. `parameters` are
+    /// Loads an experiment's evaluator and checks the owner's settings against it. `parameters` are
     /// used instead of the objective's own; `base` is what a path to the evaluator is relative to.
     pub fn load(
         host: &Host,
-        objective: &Objective,
+        experiment: &Experiment,
         parameters: &BTreeMap<String, Given>,
-        limits: &Limits,
         base: &Path,
     ) -> Result<Self, Failure> {
-        let (component, evaluator) = load_evaluator(host, &objective.evaluator, base, limits)?;
+        let objective = &experiment.objective;
+        let (component, evaluator) =
+            load_evaluator(host, &objective.evaluator, base, &experiment.limits)?;
         let settings = evaluator
             .descriptor()
             .settings(parameters, &objective.commands)?;
+        let model = if evaluator.descriptor().uses_model {
+            let model = model(host, experiment.model.as_ref(), &objective.evaluator)?;
+            Some(Arc::new(model))
+        } else {
+            None
+        };
         Ok(Self {
             component,
             evaluator,
             settings,
+            model,
         })
     }
 
@@ -56,6 +69,7 @@ impl Instrument {
             targets: &experiment.target,
             settings: &self.settings,
             round: 0,
+            model: self.model.as_ref(),
             environment,
             limits: &experiment.limits,
             time_limit: experiment.time_limit(),
@@ -72,6 +86,15 @@ impl Instrument {
             .iter()
             .map(|(role, line)| (role, line.argv()))
             .collect();
+        let model = self.model.as_ref().map(|model| {
+            let settings = model.settings();
+            (
+                &settings.name,
+                settings.command.as_ref().map(CommandLine::argv),
+                &settings.model,
+                &settings.arguments,
+            )
+        });
         let parts = serde_json::json!([
             self.component.digest,
             policy.metric,
@@ -81,6 +104,7 @@ impl Instrument {
             experiment.target,
             experiment.environment,
             experiment.workspace,
+            model,
         ]);
         catalog::digest(parts.to_string().as_bytes())
     }
@@ -95,6 +119,21 @@ impl Instrument {
             sha256: self.component.digest.clone(),
         }
     }
+}
+
+/// The model that an experiment names, or the first agent that is installed here.
+fn model(host: &Host, named: Option<&ModelSettings>, evaluator: &str) -> Result<Model, Failure> {
+    let Some(settings) = named.cloned().or_else(Model::installed) else {
+        return Err(Failure::new(
+            Exit::Environment,
+            format!("the evaluator `{evaluator}` asks a language model, and there is none here"),
+        )
+        .hint(format!(
+            "install one of {}, or name a command that reads a prompt: `--judge-command CMD`",
+            agent::answering().collect::<Vec<_>>().join(", ")
+        )));
+    };
+    Model::new(&settings, host.launcher())
 }
 
 /// Finds and loads an evaluator.

@@ -16,6 +16,7 @@
 //! | [`failure`] | a failure as its user sees it; the exit codes |
 //! | [`directories`] | where things are kept that are not the project's |
 //! | [`process`] | run one command and everything it starts, and be sure that all of it has ended |
+//! | [`model`] | the owner's agent as the language model that answers evaluators |
 //! | [`host`] | load evaluators and let them measure: all that knows wasmtime |
 //! | [`catalog`] | evaluator reference to bytes and digest |
 //! | [`git`] | the only caller of git |
@@ -105,6 +106,7 @@ pub mod instrument;
 pub mod journal;
 pub mod lock;
 pub mod measure;
+pub mod model;
 pub mod process;
 pub mod project;
 pub mod prompt;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::agent::{self, Problem};
-use crate::caller::{Call, Callee, Caller, Purpose};
+use crate::caller::{Call, Caller, Purpose};
 use crate::experiment::AgentSettings;
 use crate::failure::{Exit, Failure};
 use crate::journal::AgentUse;
@@ -56,12 +56,7 @@ impl Agent {
         settings.check().map_err(|error| {
             Failure::input(error).hint("see `autoresearch run --help` for `--agent`")
         })?;
-        let caller = Caller::new(&Callee {
-            name: settings.name.as_deref(),
-            command: settings.command.as_ref(),
-            model: settings.model.as_deref(),
-            arguments: &settings.arguments,
-        })?;
+        let caller = Caller::new(&settings.callee())?;
         Ok(Self {
             settings: settings.clone(),
             caller,

@@ -1,5 +1,7 @@
 //! `runs/0007/candidate.log` in an experiment's directory: what happened while one side of one try
-//! was measured, for people.
+//! was measured, for people. What a language model was asked meanwhile, and what it answered, is
+//! beside it in `candidate.model.md`: the log's end may go into an agent's prompt, and how its work
+//! is judged should not.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -36,17 +38,26 @@ pub fn end(experiment: &Path, n: u64, name: &str) -> String {
 
 /// The log of one evaluation. What cannot be written is not: a log is no reason to stop a night.
 #[derive(Debug)]
-pub struct RunLog(Option<Mutex<File>>);
+pub struct RunLog {
+    log: Option<Mutex<File>>,
+    model: PathBuf,
+}
 
 impl RunLog {
     /// The log of a try's side; none where the experiment has no directory yet.
     pub fn open(experiment: &Path, n: u64, name: &str) -> Self {
+        let model = experiment.join(format!("runs/{n:04}/{name}.model.md"));
         if !experiment.is_dir() {
-            return Self(None);
+            return Self { log: None, model };
         }
+        // Of an earlier measurement of the same side.
+        let _ = std::fs::remove_file(&model);
         let file = directory(experiment, n)
             .and_then(|directory| File::create(directory.join(format!("{name}.log"))));
-        Self(file.ok().map(Mutex::new))
+        Self {
+            log: file.ok().map(Mutex::new),
+            model,
+        }
     }
 
     pub fn event(&self, event: &Event<'_>) {
@@ -54,6 +65,39 @@ impl RunLog {
             Event::Debug(message) => self.line(&format!("debug: {message}")),
             Event::Info(message) => self.line(&format!("info: {message}")),
             Event::Warning(message) => self.line(&format!("warning: {message}")),
+            Event::ModelAsked {
+                number,
+                name,
+                prompt,
+            } => {
+                self.line(&format!("model: asking {name} (call {number})"));
+                self.model(&format!("# Call {number}: {name} is asked"), prompt);
+            }
+            Event::ModelAnswered {
+                number,
+                answer,
+                used,
+            } => {
+                let (cost, model) = (used.cost_usd, used.model.as_deref());
+                self.line(&format!(
+                    "model: call {number}: {} after {:.3} s, model {}, cost {}, {} tokens read, {} written",
+                    match answer {
+                        Ok(_) => "it answered".to_owned(),
+                        Err(error) => error.to_string(),
+                    },
+                    used.seconds,
+                    model.unwrap_or("unknown"),
+                    cost.map_or("unknown".to_owned(), |cost| format!("${cost:.4}")),
+                    used.input_tokens.map_or("unknown".to_owned(), |n| n.to_string()),
+                    used.output_tokens.map_or("unknown".to_owned(), |n| n.to_string()),
+                ));
+                match answer {
+                    Ok(text) => self.model(&format!("# Call {number}: it answers"), text),
+                    Err(error) => {
+                        self.model(&format!("# Call {number}: no answer"), &error.to_string());
+                    }
+                }
+            }
             // For whoever watches; afterwards the commands tell the same.
             Event::Progress { .. } => {}
             Event::CommandStarted { role, line } => {
@@ -104,6 +148,17 @@ impl RunLog {
         }
     }
 
+    fn model(&self, heading: &str, text: &str) {
+        if self.log.is_some() {
+            let text = text::clean(text, usize::MAX);
+            let _ = File::options()
+                .append(true)
+                .create(true)
+                .open(&self.model)
+                .and_then(|mut file| file.write_all(format!("{heading}\n\n{text}\n\n").as_bytes()));
+        }
+    }
+
     fn output(&self, name: &str, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.line(&format!("--- {name}"));
@@ -117,7 +172,7 @@ impl RunLog {
     }
 
     fn write(&self, bytes: &[u8]) {
-        if let Some(file) = &self.0 {
+        if let Some(file) = &self.log {
             let _ = file
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

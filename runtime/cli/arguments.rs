@@ -9,7 +9,8 @@ use crate::decision::MinImprovement;
 use crate::environment::Environment;
 use crate::evaluator::Given;
 use crate::experiment::{
-    AgentSettings, DEFAULT_BUDGET, Experiment, Objective, VERSION, Workspace, check_budget,
+    AgentSettings, DEFAULT_BUDGET, Experiment, ModelSettings, Objective, VERSION, Workspace,
+    check_budget,
 };
 use crate::failure::{Exit, Failure};
 use crate::host::{LIMIT_NAMES, Limits};
@@ -52,6 +53,16 @@ pub(super) struct EvaluatorArgs {
     /// Pass a variable on to commands, or set it
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(super) environment: Vec<String>,
+    /// Have this agent answer where the evaluator asks a language model: claude, codex, gemini or
+    /// opencode [default: the first of them that is installed]
+    #[arg(long, value_name = "NAME")]
+    pub(super) judge: Option<String>,
+    /// Have this command answer instead: it reads the prompt on standard input and prints its answer
+    #[arg(long, value_name = "CMD", conflicts_with = "judge")]
+    pub(super) judge_command: Option<String>,
+    /// Have it use this model [default: the agent's]
+    #[arg(long, value_name = "NAME", requires = "judge")]
+    pub(super) judge_model: Option<String>,
 }
 
 /// Who proposes changes.
@@ -133,6 +144,8 @@ impl EvaluatorArgs {
             ("--budget", self.budget.is_some()),
             ("--limit", !self.limits.is_empty()),
             ("--env", !self.environment.is_empty()),
+            ("--judge", self.judge.is_some()),
+            ("--judge-command", self.judge_command.is_some()),
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
@@ -166,10 +179,33 @@ impl EvaluatorArgs {
                 commands: self.commands()?,
             },
             agent: None,
+            model: self.model()?,
             workspace: Workspace::default(),
             environment: self.environment()?,
             limits: self.limits()?,
         })
+    }
+
+    /// Who is to answer where the evaluator asks a language model, if that is said.
+    fn model(&self) -> Result<Option<ModelSettings>, Failure> {
+        let settings = match (&self.judge, &self.judge_command) {
+            (Some(name), _) => ModelSettings {
+                model: self.judge_model.clone(),
+                ..ModelSettings::named(name)
+            },
+            (None, Some(line)) => ModelSettings {
+                command: Some(CommandLine::from_text(line).map_err(|error| {
+                    Failure::input(format!("the judge cannot be run: {error}"))
+                        .hint("write `--judge-command 'PROGRAM ARGUMENT...'`")
+                })?),
+                ..ModelSettings::default()
+            },
+            (None, None) => return Ok(None),
+        };
+        settings
+            .check()
+            .map_err(|error| Failure::input(error).hint("see `--help` for `--judge`"))?;
+        Ok(Some(settings))
     }
 
     /// The parameters as given.

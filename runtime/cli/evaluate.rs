@@ -44,9 +44,8 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let host = context.host()?;
     let instrument = Instrument::load(
         &host,
-        &experiment.objective,
+        &experiment,
         &arguments.evaluator.parameters()?,
-        &experiment.limits,
         &directory,
     )?;
     let descriptor = instrument.evaluator.descriptor();
@@ -121,6 +120,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
                 "sha256": instrument.component.digest,
             },
             "measurements": measurements,
+            "model": report.model,
             "diagnostics": report.diagnostics,
         }));
     } else {

@@ -63,6 +63,19 @@ pub(super) fn show(
         };
         data("command", &format!("{role}: {how}: {:?}", line.argv()));
     }
+    if let Some(model) = &lab.instrument().model {
+        let settings = model.settings();
+        data(
+            "model",
+            &format!(
+                "{}; in one evaluation at most {}, {} KiB, ${:.2}",
+                model.name(),
+                ui::count(settings.max_calls.into(), "call", "calls"),
+                settings.max_kib,
+                settings.max_cost_usd
+            ),
+        );
+    }
     data(
         "budget",
         &format!(

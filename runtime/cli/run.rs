@@ -368,7 +368,8 @@ fn watched(context: &Context, found: &Found, is_loop: bool, as_json: bool) -> No
                 judged,
                 policy,
             } => {
-                status().judged(candidate.agent.as_ref());
+                let model = judged.model.as_ref().map(|model| &model.used);
+                status().judged(candidate.agent.iter().chain(model));
                 match (is_loop, as_json) {
                     (true, true) => ui.json_line(&as_line(&id, candidate, judged, policy)),
                     (true, false) => ui.verdict(judged.verdict, &judged.reason),
@@ -392,6 +393,7 @@ fn as_line(id: &str, candidate: &Try, judged: &Judged, policy: &Policy) -> serde
         "incumbent_value": judged.incumbent_value,
         "commit": judged.kept_commit(candidate),
         "agent": candidate.agent,
+        "model": judged.model,
         "seconds": judged.seconds,
     })
 }

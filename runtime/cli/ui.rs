@@ -189,6 +189,23 @@ impl Ui {
                     live.progress(&format!("{done}{total} {message}"));
                 }
             }
+            Event::ModelAsked { number, name, .. } => {
+                self.verbose(&format!("model: asking {name} (call {number})"));
+            }
+            Event::ModelAnswered {
+                number,
+                answer,
+                used,
+            } => {
+                let what = match answer {
+                    Ok(_) => "it answered".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                self.verbose(&format!(
+                    "model: call {number}: {what} after {}",
+                    seconds(used.seconds)
+                ));
+            }
             Event::CommandStarted { role, line } => {
                 let how = if line.uses_shell() {
                     "with sh -c"

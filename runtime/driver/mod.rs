@@ -18,7 +18,9 @@ use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
 use crate::instrument::{self, Instrument};
-use crate::journal::{Baseline, Event as Recorded, History, Incumbent, Journal, Judged, Try};
+use crate::journal::{
+    AgentUse, Baseline, Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try,
+};
 use crate::measure::Measurement;
 use crate::process::suspension::Mark;
 use crate::process::{Cancel, Launcher};
@@ -107,9 +109,9 @@ pub struct Tally {
     pub keeps: u64,
     pub discards: u64,
     pub crashes: u64,
-    /// In US dollars, as far as agents tell.
+    /// Of agents and of the model that evaluators ask, in US dollars, as far as they tell.
     pub cost_usd: f64,
-    /// How many proposals did not tell what they cost.
+    /// How many proposals and measurements did not tell what they cost.
     pub unknown_costs: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
@@ -132,13 +134,23 @@ impl Tally {
     /// What was spent is so, whether or not it comes to a verdict.
     fn spent(&mut self, candidate: &Try) {
         if let Some(agent) = &candidate.agent {
-            match agent.cost_usd {
-                Some(cost) => self.cost_usd += cost,
-                None => self.unknown_costs += 1,
-            }
-            self.input_tokens += agent.input_tokens.unwrap_or(0);
-            self.output_tokens += agent.output_tokens.unwrap_or(0);
+            self.used(agent);
         }
+    }
+
+    fn asked(&mut self, model: Option<&ModelUse>) {
+        if let Some(model) = model {
+            self.used(&model.used);
+        }
+    }
+
+    fn used(&mut self, used: &AgentUse) {
+        match used.cost_usd {
+            Some(cost) => self.cost_usd += cost,
+            None => self.unknown_costs += 1,
+        }
+        self.input_tokens += used.input_tokens.unwrap_or(0);
+        self.output_tokens += used.output_tokens.unwrap_or(0);
     }
 }
 
@@ -172,9 +184,8 @@ impl<'a> Lab<'a> {
         let experiment = &found.experiment;
         let instrument = Instrument::load(
             host,
-            &experiment.objective,
+            experiment,
             &experiment.given_parameters(),
-            &experiment.limits,
             &project.directory,
         )?;
         let policy = instrument::policy(instrument.evaluator.descriptor(), &experiment.objective)?;
@@ -240,6 +251,7 @@ impl<'a> Lab<'a> {
             measurements: report.measurements,
             meaning: self.meaning(),
             evaluator: self.instrument.identity(),
+            model: report.model,
             seconds: started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),
         })
@@ -319,10 +331,10 @@ impl<'a> Lab<'a> {
         match value {
             Some(value) => Ok((report, value)),
             None => Err(Failed {
-                error: EvaluateError::CandidateFailed(format!(
+                model: report.model.map(Box::new),
+                ..Failed::silent(EvaluateError::CandidateFailed(format!(
                     "the metric `{metric}` was not reported"
-                )),
-                printed: String::new(),
+                )))
             }),
         }
     }

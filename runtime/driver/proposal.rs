@@ -18,10 +18,10 @@ use crate::workspace::{Contents, Tree};
 
 /// The longest description of a try, in characters.
 const DESCRIPTION_LIMIT: usize = 500;
-/// How long to wait at first where an agent's provider wants that; then twice as long each time.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// How long to wait at first where a provider wants that; then twice as long each time.
+pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest single wait.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How many of the paths that an agent should not have touched are named.
 const NAMED_PATHS: usize = 3;
 
@@ -92,7 +92,7 @@ impl Run<'_> {
 
 impl Lab<'_> {
     /// Waits; true where it is to stop before.
-    fn wait(&self, wait: Duration) -> bool {
+    pub(super) fn wait(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         while Instant::now() < until {
             if self.cancel.is_cancelled() {
@@ -471,6 +471,7 @@ impl Place {
             started: self.started,
             report: None,
             incumbent_report: None,
+            model: None,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
 
-use super::proposal::Proposed;
+use super::proposal::{FIRST_WAIT, LONGEST_WAIT, Proposed};
 use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
 use crate::decision::{Ruling, Verdict};
 use crate::detour;
 use crate::failure::Failure;
-use crate::host::{Failed, Report};
-use crate::journal::{Event as Recorded, Journal, Judged, Try};
+use crate::host::{EvaluateError, Failed, Report};
+use crate::journal::{Event as Recorded, Journal, Judged, ModelUse, Try};
 use crate::prompt::STUCK_AFTER;
 use crate::session::{Bounds, Ended, Session, Side, Spent, Step, Task};
 use crate::text;
@@ -140,6 +140,7 @@ impl Run<'_> {
             None => lab.measure_baseline(&lab.start_commit()?)?,
         };
         (lab.notify)(Notice::Baseline(&baseline));
+        self.tally.asked(baseline.model.as_ref());
         self.session.baseline(baseline.value);
         if start.is_some() {
             journal.append(Recorded::Baseline(baseline))?;
@@ -210,6 +211,25 @@ impl Run<'_> {
         let n = turn.candidate.n;
         lab.doing(n, Doing::Measuring(side));
         let mut measured = lab.measure(tree, n, name);
+        let mut wait = FIRST_WAIT;
+        while let Err(failed) = &measured
+            && unattended
+            && let EvaluateError::ModelNotNow(message) = &failed.error
+        {
+            self.tally.asked(failed.model.as_deref());
+            let over = |time| self.started.elapsed() + wait >= time;
+            if self.bounds.time.is_some_and(over) {
+                break;
+            }
+            (lab.notify)(Notice::NotNow { message, wait });
+            lab.doing(n, Doing::Waiting(wait));
+            if lab.wait(wait) {
+                break;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+            lab.doing(n, Doing::Measuring(side));
+            measured = lab.measure(tree, n, name);
+        }
         let blameless = |failed: &Failed| {
             let candidates = side == Side::Candidate && failed.error.blames_candidate();
             !candidates && !lab.cancel.is_cancelled()
@@ -221,6 +241,12 @@ impl Run<'_> {
             (lab.notify)(Notice::MeasuringAgain(&cannot_measure(side, failed)));
             measured = lab.measure(tree, n, name);
         }
+        let asked = match &measured {
+            Ok((report, _)) => report.model.as_ref(),
+            Err(failed) => failed.model.as_deref(),
+        };
+        self.tally.asked(asked);
+        turn.model = ModelUse::sum(turn.model.take(), asked.cloned());
         match measured {
             Ok((report, value)) => {
                 match side {
@@ -306,6 +332,8 @@ pub(super) struct Turn {
     pub(super) started: Instant,
     pub(super) report: Option<Report>,
     pub(super) incumbent_report: Option<Report>,
+    /// What measuring it asked of a language model.
+    pub(super) model: Option<ModelUse>,
 }
 
 impl Turn {
@@ -330,6 +358,7 @@ impl Turn {
             measurements: measurements(&self.report),
             incumbent_measurements: measurements(&self.incumbent_report),
             diagnostics,
+            model: self.model.clone(),
             seconds: self.started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),
         }

@@ -49,6 +49,7 @@ impl Lab<'_> {
             measurements: vec![],
             incumbent_measurements: vec![],
             diagnostics: vec![],
+            model: None,
             seconds: 0.0,
             sandbox: SANDBOX.to_owned(),
         };

@@ -115,6 +115,7 @@ pub(super) fn parse(bytes: &[u8], project: &Path) -> Result<Experiment, ConfigEr
     let needed = |key| values.get(key).copied().ok_or(ConfigError::Missing(key));
     Ok(Experiment {
         agent: None,
+        model: None,
         version: VERSION,
         project: None,
         target: vec![target(needed("target")?, project)?],

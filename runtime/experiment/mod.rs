@@ -24,6 +24,15 @@
 //! max_cost_usd = 5                  # in one run
 //! fix_attempts = 1                  # how often a crash goes back to the agent
 //!
+//! [model]                           # who answers an evaluator that asks a language model
+//! name = "claude"                   # or: command = "my-model --prompt-on-stdin"
+//! model = "haiku"
+//! arguments = []
+//! timeout = "5m"                    # for one answer
+//! max_calls = 200                   # in one evaluation
+//! max_kib = 16384                   # of prompts and answers, in one evaluation
+//! max_cost_usd = 2                  # in one evaluation
+//!
 //! [workspace]
 //! share = [".venv"]                 # ignored paths that the worktrees need
 //! setup = "uv sync --offline"       # once per worktree
@@ -66,6 +75,8 @@ const MAX_BUDGET: Duration = Duration::from_hours(7 * 24);
 
 /// How long an agent may take for one proposal where nothing is said.
 const DEFAULT_AGENT_TIMEOUT: Duration = Duration::from_mins(30);
+/// How long a model may take for one answer where nothing is said.
+const DEFAULT_MODEL_TIMEOUT: Duration = Duration::from_mins(5);
 /// The most often that a crash goes back to the agent.
 const MAX_FIX_ATTEMPTS: u32 = 5;
 
@@ -153,6 +164,8 @@ pub struct Experiment {
     pub objective: Objective,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentSettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelSettings>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub workspace: Workspace,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -205,6 +218,94 @@ pub struct AgentSettings {
     pub fix_attempts: u32,
 }
 
+/// Who is to be called, as settings say it.
+#[derive(Debug, Clone, Copy)]
+pub struct Callee<'a> {
+    pub name: Option<&'a str>,
+    /// Where there is no name.
+    pub command: Option<&'a CommandLine>,
+    pub model: Option<&'a str>,
+    pub arguments: &'a [String],
+}
+
+/// Who answers an evaluator that asks a language model, and how much it may ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// An agent that this program knows; else there is a `command`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Reads the prompt on standard input and prints the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// More arguments for an agent that is known by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+    /// For one answer.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// In one evaluation.
+    pub max_calls: u32,
+    /// Of prompts and answers in one evaluation, in KiB.
+    pub max_kib: u32,
+    /// In one evaluation, in US dollars, as far as it is known.
+    pub max_cost_usd: f64,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            command: None,
+            model: None,
+            arguments: Vec::new(),
+            timeout: DEFAULT_MODEL_TIMEOUT,
+            max_calls: 200,
+            max_kib: 16 << 10,
+            max_cost_usd: 2.0,
+        }
+    }
+}
+
+impl ModelSettings {
+    /// An agent that is known by name, with the defaults.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Who is called.
+    pub fn callee(&self) -> Callee<'_> {
+        Callee {
+            name: self.name.as_deref(),
+            command: self.command.as_ref(),
+            model: self.model.as_deref(),
+            arguments: &self.arguments,
+        }
+    }
+
+    /// Checks what the file's form does not.
+    pub fn check(&self) -> Result<(), String> {
+        check_callee("a model", &self.callee())?;
+        if let Some(name) = &self.name
+            && !agent::answering().any(|known| known == name)
+        {
+            return Err(format!(
+                "`{name}` cannot be kept from using tools, so it cannot judge; there are: {}",
+                agent::answering().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if self.timeout.is_zero() || self.timeout > MAX_BUDGET {
+            return Err("the model's `timeout` is from `1ms` to `7d`".to_owned());
+        }
+        check_cost(Some(self.max_cost_usd))
+    }
+}
+
 impl Default for AgentSettings {
     fn default() -> Self {
         Self {
@@ -220,26 +321,19 @@ impl Default for AgentSettings {
 }
 
 impl AgentSettings {
+    /// Who is called.
+    pub fn callee(&self) -> Callee<'_> {
+        Callee {
+            name: self.name.as_deref(),
+            command: self.command.as_ref(),
+            model: self.model.as_deref(),
+            arguments: &self.arguments,
+        }
+    }
+
     /// Checks what the file's form does not.
     pub fn check(&self) -> Result<(), String> {
-        match (&self.name, &self.command) {
-            (Some(name), None) => {
-                if agent::adapter(name).is_none() {
-                    return Err(format!(
-                        "there is no agent `{name}`; there are: {}",
-                        agent::names().collect::<Vec<_>>().join(", ")
-                    ));
-                }
-            }
-            (None, Some(_)) => {
-                if self.model.is_some() || !self.arguments.is_empty() {
-                    return Err(
-                        "an agent's `command` holds its model and arguments itself".to_owned()
-                    );
-                }
-            }
-            _ => return Err("an agent has either a `name` or a `command`".to_owned()),
-        }
+        check_callee("an agent", &self.callee())?;
         if self.timeout.is_zero() || self.timeout > MAX_BUDGET {
             return Err("the agent's `timeout` is from `1ms` to `7d`".to_owned());
         }
@@ -248,6 +342,21 @@ impl AgentSettings {
             return Err(format!("`fix_attempts` is at most {MAX_FIX_ATTEMPTS}"));
         }
         Ok(())
+    }
+}
+
+/// Checks that it is said who is to be called, in one way.
+fn check_callee(who: &str, callee: &Callee<'_>) -> Result<(), String> {
+    match (callee.name, callee.command) {
+        (Some(name), None) if agent::adapter(name).is_none() => Err(format!(
+            "there is no agent `{name}`; there are: {}",
+            agent::names().collect::<Vec<_>>().join(", ")
+        )),
+        (None, Some(_)) if callee.model.is_some() || !callee.arguments.is_empty() => Err(format!(
+            "{who}'s `command` holds its model and arguments itself"
+        )),
+        (Some(_), None) | (None, Some(_)) => Ok(()),
+        _ => Err(format!("{who} has either a `name` or a `command`")),
     }
 }
 
@@ -346,6 +455,9 @@ impl Experiment {
         check_budget(self.budget)?;
         if let Some(agent) = &self.agent {
             agent.check()?;
+        }
+        if let Some(model) = &self.model {
+            model.check()?;
         }
         if let Some(name) = self.environment.invalid_name() {
             return Err(format!("`{name}` is no environment variable"));

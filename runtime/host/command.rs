@@ -11,6 +11,7 @@ use super::bindings::autoresearch::evaluator::command as wit;
 use super::deadline::Deadline;
 use super::state::State;
 use crate::evaluator::is_name;
+use crate::model::Model;
 use crate::process::{self, Cancel, CommandLine, Exit, Launcher, RunError};
 use crate::text;
 
@@ -21,11 +22,12 @@ pub(super) struct Grants {
     pub(super) directory: PathBuf,
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) launcher: Launcher,
+    pub(super) model: Option<Arc<Model>>,
     /// When the evaluation's time is up.
     pub(super) deadline: Deadline,
 }
 
-/// The command that runs now, if any.
+/// What runs now for a guest that waits, if anything: a command or a model's program.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
     current: Arc<Mutex<Option<Current>>>,
@@ -44,7 +46,7 @@ impl Running {
             .is_some_and(|current| !current.thread.is_finished())
     }
 
-    /// Ends the command that a cancelled evaluation left, and waits until it is gone.
+    /// Ends what a cancelled evaluation left, and waits until it is gone.
     pub(super) fn end_and_wait(&self) {
         let current = self.lock().take();
         if let Some(Current { cancel, thread }) = current {
@@ -92,7 +94,28 @@ impl wit::Host for State {
             role: &role,
             line: &line,
         });
-        let result = self.run_in_thread(grants, line).await?;
+        let (grace, output_limit) = (
+            self.limits.command_grace(),
+            (self.limits.command_output_kib as usize) << 10,
+        );
+        let result = self
+            .in_thread("command", {
+                let line = line.clone();
+                move |cancel| {
+                    let command = process::Command {
+                        line: &line,
+                        directory: &grants.directory,
+                        environment: &grants.environment,
+                        deadline: grants.deadline.left(),
+                        grace,
+                        output_limit,
+                        input: None,
+                        transcript: None,
+                    };
+                    process::run(&grants.launcher, &command, cancel)
+                }
+            })
+            .await?;
         self.tell(Event::CommandEnded {
             role: &role,
             result: &result,
@@ -112,40 +135,24 @@ impl wit::Host for State {
 }
 
 impl State {
-    /// Runs a command in a thread, so that the guest waits for it without blocking its deadline.
-    async fn run_in_thread(
+    /// Does something in a thread, so that the guest waits for it without blocking its deadline.
+    pub(super) async fn in_thread<T: Send + 'static>(
         &mut self,
-        grants: Grants,
-        line: CommandLine,
-    ) -> wasmtime::Result<Result<process::Output, RunError>> {
+        name: &str,
+        work: impl FnOnce(&Cancel) -> T + Send + 'static,
+    ) -> wasmtime::Result<T> {
         let (send, receive) = tokio::sync::oneshot::channel();
         let cancel = Cancel::default();
-        let (grace, output_limit) = (
-            self.limits.command_grace(),
-            (self.limits.command_output_kib as usize) << 10,
-        );
-        let thread = std::thread::Builder::new()
-            .name("command".to_owned())
-            .spawn({
-                let cancel = cancel.clone();
-                move || {
-                    let command = process::Command {
-                        line: &line,
-                        directory: &grants.directory,
-                        environment: &grants.environment,
-                        deadline: grants.deadline.left(),
-                        grace,
-                        output_limit,
-                        input: None,
-                        transcript: None,
-                    };
-                    let _ = send.send(process::run(&grants.launcher, &command, &cancel));
-                }
-            })?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn({
+            let cancel = cancel.clone();
+            move || {
+                let _ = send.send(work(&cancel));
+            }
+        })?;
         *self.commands.lock() = Some(Current { cancel, thread });
-        Ok(receive
+        receive
             .await
-            .unwrap_or_else(|_| Err(RunError::Launcher("its thread ended".to_owned()))))
+            .map_err(|_| wasmtime::Error::msg("the host's thread ended"))
     }
 }
 

@@ -152,6 +152,7 @@ pub(super) fn report(
         })
         .collect();
     Ok(Report {
+        model: None,
         measurements,
         diagnostics,
     })

@@ -28,7 +28,9 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::evaluator::{Descriptor, Settings};
+use crate::journal::{AgentUse, ModelUse};
 use crate::measure::{Diagnostic, Measurement};
+use crate::model::{Model, ModelError};
 use crate::process::{Cancel, Launcher, Output, RunError};
 use crate::text;
 use bindings::{Plugin, PluginPre};
@@ -67,6 +69,8 @@ pub struct Evaluation<'a> {
     pub settings: &'a Settings,
     /// Of a repeated measurement, from 0.
     pub round: u32,
+    /// Who answers where the evaluator asks a language model.
+    pub model: Option<&'a Arc<Model>>,
     /// The whole environment of the commands.
     pub environment: &'a [(OsString, OsString)],
     pub limits: &'a Limits,
@@ -81,6 +85,8 @@ pub struct Evaluation<'a> {
 pub struct Report {
     pub measurements: Vec<Measurement>,
     pub diagnostics: Vec<Diagnostic>,
+    /// What it asked of a language model.
+    pub model: Option<ModelUse>,
 }
 
 impl Report {
@@ -108,6 +114,17 @@ pub enum Event<'a> {
     CommandEnded {
         role: &'a str,
         result: &'a Result<Output, RunError>,
+    },
+    /// Calls are numbered from 1.
+    ModelAsked {
+        number: u32,
+        name: &'a str,
+        prompt: &'a str,
+    },
+    ModelAnswered {
+        number: u32,
+        answer: &'a Result<String, ModelError>,
+        used: &'a AgentUse,
     },
 }
 
@@ -184,6 +201,9 @@ pub enum EvaluateError {
     /// The evaluator could not do its work, in its own words.
     #[error("the evaluator could not measure: {0}")]
     Unavailable(String),
+    /// The language model has no answer now, and may have one later.
+    #[error("{0}")]
+    ModelNotNow(String),
     #[error("the evaluation took longer than its limit of {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     #[error("the evaluator went over its limit `{setting}` ({what})")]
@@ -212,6 +232,7 @@ impl EvaluateError {
             | EvaluateError::InvalidReport(_) => true,
             EvaluateError::InvalidParameters(_)
             | EvaluateError::Unavailable(_)
+            | EvaluateError::ModelNotNow(_)
             | EvaluateError::Setup(_)
             | EvaluateError::Cancelled => false,
         }
@@ -228,6 +249,7 @@ impl EvaluateError {
             EvaluateError::InvalidParameters(_) | EvaluateError::Unavailable(_) => {
                 "`autoresearch evaluator inspect` shows its parameters and roles"
             }
+            EvaluateError::ModelNotNow(_) => "try again later; with `run --loop` it is waited for",
             EvaluateError::TimedOut(_) => {
                 "give it more time with `--budget`, or `budget` in the experiment"
             }
@@ -251,13 +273,17 @@ pub struct Failed {
     pub error: EvaluateError,
     /// The end of what the guest printed, cleaned.
     pub printed: String,
+    /// What it asked of a language model.
+    pub model: Option<Box<ModelUse>>,
 }
 
 impl Failed {
-    fn silent(error: EvaluateError) -> Self {
+    /// One that printed and asked nothing.
+    pub fn silent(error: EvaluateError) -> Self {
         Self {
             error,
             printed: String::new(),
+            model: None,
         }
     }
 
@@ -290,6 +316,11 @@ impl Host {
             cache,
             launcher,
         })
+    }
+
+    /// What starts the programs of an evaluation.
+    pub fn launcher(&self) -> &Launcher {
+        &self.launcher
     }
 
     /// Compiles a component, or loads it from the cache, and asks it to describe itself.
@@ -374,11 +405,12 @@ impl Host {
             directory: evaluation.directory.to_owned(),
             environment: evaluation.environment.to_vec(),
             launcher: self.launcher.clone(),
+            model: evaluation.model.cloned(),
             deadline: deadline.clone(),
         };
         let state = State::new(evaluation.limits, Some(grants), observer)
             .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
-        let transcript = state.transcript.clone();
+        let (transcript, account) = (state.transcript.clone(), state.account.clone());
         let answer = self.drive(
             state,
             &evaluator.pre,
@@ -398,12 +430,17 @@ impl Host {
                     // Said with its last words: what it measured was cut short.
                     Err(EvaluateError::TimedOut(evaluation.time_limit))
                 } else {
-                    Ok(report)
+                    Ok(Report {
+                        model: account.total(),
+                        ..report
+                    })
                 }
             })
             .map_err(|error| Failed {
-                error,
+                // Whatever the evaluator makes of it.
+                error: account.not_now().map_or(error, EvaluateError::ModelNotNow),
                 printed: transcript.end(),
+                model: account.total().map(Box::new),
             })
     }
 
@@ -424,7 +461,7 @@ impl Host {
             .map_err(setup)?;
         let _ticker = engine::Ticker::start(&self.engine).map_err(setup)?;
         let transcript = state.transcript.clone();
-        let commands = state.commands.clone();
+        let (commands, account) = (state.commands.clone(), state.account.clone());
         let exceeded = state.exceeded.clone();
         let mut store = Store::new(&self.engine, state);
         limits::install(&mut store);
@@ -481,6 +518,7 @@ impl Host {
         Err(Failed {
             error,
             printed: transcript.end(),
+            model: account.total().map(Box::new),
         })
     }
 }

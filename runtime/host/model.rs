@@ -1,7 +1,83 @@
-//! The `model` import: no model can be bound yet, so every call is denied.
+//! The `model` import: ask the language model that the owner bound, within the owner's bounds.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Event;
 use super::bindings::autoresearch::evaluator::model as wit;
 use super::state::State;
+use crate::experiment::ModelSettings;
+use crate::journal::{AgentUse, ModelUse};
+use crate::model::ModelError;
+use crate::process::Cancel;
+
+/// What one evaluation has asked of its model.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Account(Arc<Mutex<Asked>>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    calls: u32,
+    bytes: usize,
+    used: Option<AgentUse>,
+    /// Why the last call had no answer, where one may be had later.
+    not_now: Option<String>,
+}
+
+impl Account {
+    /// What was used, if anything was asked.
+    pub(super) fn total(&self) -> Option<ModelUse> {
+        let asked = self.lock();
+        let used = asked.used.clone()?;
+        Some(ModelUse {
+            calls: asked.calls,
+            used,
+        })
+    }
+
+    /// Why the last call had no answer, where one may be had later.
+    pub(super) fn not_now(&self) -> Option<String> {
+        self.lock().not_now.clone()
+    }
+
+    /// Takes up one call, unless the owner's bounds are reached.
+    fn begin(&self, prompt: usize, bounds: &ModelSettings) -> Result<u32, String> {
+        let mut asked = self.lock();
+        let known = asked.used.as_ref().and_then(|used| used.cost_usd);
+        let bytes = asked.bytes + prompt;
+        let spent = if asked.calls >= bounds.max_calls {
+            format!("max_calls = {}", bounds.max_calls)
+        } else if bytes > (bounds.max_kib as usize) << 10 {
+            format!("max_kib = {}", bounds.max_kib)
+        } else if known.is_some_and(|cost| cost >= bounds.max_cost_usd) {
+            format!("max_cost_usd = {}", bounds.max_cost_usd)
+        } else {
+            asked.calls += 1;
+            asked.bytes = bytes;
+            asked.not_now = None;
+            return Ok(asked.calls);
+        };
+        Err(format!(
+            "the evaluation has used up its `{spent}` (under `[model]` in the experiment)"
+        ))
+    }
+
+    fn end(&self, answer: &Result<String, ModelError>, used: &AgentUse) {
+        let mut asked = self.lock();
+        match &mut asked.used {
+            Some(sum) => sum.add(used),
+            none => *none = Some(used.clone()),
+        }
+        match answer {
+            Ok(text) => asked.bytes += text.len(),
+            Err(error @ ModelError::NotNow { .. }) => asked.not_now = Some(error.to_string()),
+            Err(_) => {}
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Asked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl wit::Host for State {
     async fn complete(
@@ -9,8 +85,50 @@ impl wit::Host for State {
         prompt: String,
     ) -> wasmtime::Result<Result<wit::Completion, wit::Error>> {
         self.meter.count_bytes(prompt.len())?;
-        Ok(Err(wit::Error::NotGranted(
-            "this runtime has no language model to offer".to_owned(),
-        )))
+        let granted = self
+            .grants
+            .as_ref()
+            .and_then(|grants| Some((grants.deadline.clone(), Arc::clone(grants.model.as_ref()?))));
+        let Some((deadline, model)) = granted else {
+            return Ok(Err(wit::Error::NotGranted(
+                "no language model is bound: name one with `--judge`, or `[model]` in the experiment"
+                    .to_owned(),
+            )));
+        };
+        if deadline.has_passed() {
+            return Ok(Err(wit::Error::Failed(
+                "the evaluation's time is up".to_owned(),
+            )));
+        }
+        let number = match self.account.begin(prompt.len(), model.settings()) {
+            Ok(number) => number,
+            Err(spent) => return Ok(Err(wit::Error::BudgetExhausted(spent))),
+        };
+        self.tell(Event::ModelAsked {
+            number,
+            name: model.name(),
+            prompt: &prompt,
+        });
+        let (answer, used) = self
+            .in_thread("model", move |cancel: &Cancel| {
+                model.complete(&prompt, || deadline.left(), cancel)
+            })
+            .await?;
+        self.account.end(&answer, &used);
+        self.tell(Event::ModelAnswered {
+            number,
+            answer: &answer,
+            used: &used,
+        });
+        match answer {
+            Ok(text) => {
+                self.meter.count_bytes(text.len())?;
+                Ok(Ok(wit::Completion {
+                    text,
+                    model: used.model,
+                }))
+            }
+            Err(error) => Ok(Err(wit::Error::Failed(error.to_string()))),
+        }
     }
 }

@@ -4,6 +4,7 @@ use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use super::command::{Grants, Running};
 use super::limits::{Limits, Meter, Note};
+use super::model::Account;
 use super::transcript::Transcript;
 use super::{Event, Observer};
 
@@ -17,6 +18,7 @@ pub(super) struct State {
     /// None while the evaluator describes itself: then nothing is granted.
     pub(super) grants: Option<Grants>,
     pub(super) commands: Running,
+    pub(super) account: Account,
     pub(super) observer: Observer,
 }
 
@@ -52,6 +54,7 @@ impl State {
             transcript,
             grants,
             commands: Running::default(),
+            account: Account::default(),
             observer,
         })
     }

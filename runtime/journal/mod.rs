@@ -34,7 +34,7 @@ use crate::failure::{Exit, Failure};
 use crate::lock::{Lock, LockError};
 use crate::text;
 pub use history::{History, Incumbent, Row};
-pub use record::{AgentUse, Baseline, EvaluatorIdentity, Event, Judged, Record, Try};
+pub use record::{AgentUse, Baseline, EvaluatorIdentity, Event, Judged, ModelUse, Record, Try};
 use table::{Rows, TSV_HEADER, Table};
 
 /// The version of the journal's format.
@@ -287,6 +287,7 @@ mod tests {
                 version: "1".into(),
                 sha256: String::new(),
             },
+            model: None,
             seconds: 0.0,
             sandbox: "none".into(),
         })
@@ -316,6 +317,7 @@ mod tests {
             measurements: vec![],
             incumbent_measurements: vec![],
             diagnostics: vec![],
+            model: None,
             seconds: 0.0,
             sandbox: "none".into(),
         }))

@@ -36,6 +36,9 @@ pub struct Baseline {
     /// Digest of what decides what a value means; another digest makes values incomparable.
     pub meaning: String,
     pub evaluator: EvaluatorIdentity,
+    /// What the measurement asked of a language model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelUse>,
     pub seconds: f64,
     /// What confined the commands.
     pub sandbox: String,
@@ -88,6 +91,43 @@ pub struct AgentUse {
     pub output_tokens: Option<u64>,
 }
 
+impl AgentUse {
+    /// Adds what one more call used. A cost that is unknown makes the sum unknown.
+    pub fn add(&mut self, more: &AgentUse) {
+        let tokens = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => a.checked_add(b),
+            (a, b) => a.or(b),
+        };
+        self.model = more.model.clone().or(self.model.take());
+        self.seconds += more.seconds;
+        self.cost_usd = self.cost_usd.zip(more.cost_usd).map(|(a, b)| a + b);
+        self.input_tokens = tokens(self.input_tokens, more.input_tokens);
+        self.output_tokens = tokens(self.output_tokens, more.output_tokens);
+    }
+}
+
+/// What evaluations asked of a language model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelUse {
+    pub calls: u32,
+    pub used: AgentUse,
+}
+
+impl ModelUse {
+    /// What two evaluations asked together.
+    pub fn sum(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(mut one), Some(other)) => {
+                one.calls = one.calls.saturating_add(other.calls);
+                one.used.add(&other.used);
+                Some(one)
+            }
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// What became of a try.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +151,9 @@ pub struct Judged {
     pub incumbent_measurements: Vec<Measurement>,
     #[serde(default)]
     pub diagnostics: Vec<Diagnostic>,
+    /// What the measurements asked of a language model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelUse>,
     pub seconds: f64,
     /// What confined the commands.
     pub sandbox: String,

@@ -473,6 +473,7 @@ fn a_cancelled_evaluation_ends_whatever_the_guest_does() {
             targets: &[],
             settings: &settings,
             round: 0,
+            model: None,
             environment: &[("PATH".into(), std::env::var_os("PATH").unwrap())],
             limits: &Limits::default(),
             time_limit: Duration::from_mins(10),
