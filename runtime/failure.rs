@@ -99,6 +99,7 @@ impl Failure {
             EvaluateError::CandidateFailed(_) | EvaluateError::TimedOut(_) => Exit::Measurement,
             EvaluateError::Setup(_) | EvaluateError::Cancelled => Exit::Failure,
             EvaluateError::InvalidParameters(_) => Exit::Input,
+            EvaluateError::NoAnswer { .. } => Exit::Environment,
             _ => Exit::Evaluator,
         };
         // An evaluator's own words may have more lines: the first is the message.

@@ -220,7 +220,7 @@ impl Model {
             }
             (exit, None) => Err(ModelError::Failed {
                 name,
-                message: format!("{exit}: {}", words("")),
+                message: format!("{exit} {}", words("")).trim().to_owned(),
             }),
         }
     }

@@ -214,7 +214,10 @@ impl Run<'_> {
         let mut wait = FIRST_WAIT;
         while let Err(failed) = &measured
             && unattended
-            && let EvaluateError::ModelNotNow(message) = &failed.error
+            && let EvaluateError::NoAnswer {
+                message,
+                later: true,
+            } = &failed.error
         {
             self.tally.asked(failed.model.as_deref());
             let over = |time| self.started.elapsed() + wait >= time;

@@ -201,9 +201,9 @@ pub enum EvaluateError {
     /// The evaluator could not do its work, in its own words.
     #[error("the evaluator could not measure: {0}")]
     Unavailable(String),
-    /// The language model has no answer now, and may have one later.
-    #[error("{0}")]
-    ModelNotNow(String),
+    /// The language model did not answer, and perhaps will later.
+    #[error("{message}")]
+    NoAnswer { message: String, later: bool },
     #[error("the evaluation took longer than its limit of {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
     #[error("the evaluator went over its limit `{setting}` ({what})")]
@@ -232,7 +232,7 @@ impl EvaluateError {
             | EvaluateError::InvalidReport(_) => true,
             EvaluateError::InvalidParameters(_)
             | EvaluateError::Unavailable(_)
-            | EvaluateError::ModelNotNow(_)
+            | EvaluateError::NoAnswer { .. }
             | EvaluateError::Setup(_)
             | EvaluateError::Cancelled => false,
         }
@@ -249,7 +249,12 @@ impl EvaluateError {
             EvaluateError::InvalidParameters(_) | EvaluateError::Unavailable(_) => {
                 "`autoresearch evaluator inspect` shows its parameters and roles"
             }
-            EvaluateError::ModelNotNow(_) => "try again later; with `run --loop` it is waited for",
+            EvaluateError::NoAnswer { later: true, .. } => {
+                "try again later; `run --loop` waits for it"
+            }
+            EvaluateError::NoAnswer { later: false, .. } => {
+                "see `--judge`, or `[model]` in the experiment: who answers, and how much may be asked"
+            }
             EvaluateError::TimedOut(_) => {
                 "give it more time with `--budget`, or `budget` in the experiment"
             }
@@ -437,8 +442,7 @@ impl Host {
                 }
             })
             .map_err(|error| Failed {
-                // Whatever the evaluator makes of it.
-                error: account.not_now().map_or(error, EvaluateError::ModelNotNow),
+                error: account.explain(error),
                 printed: transcript.end(),
                 model: account.total().map(Box::new),
             })

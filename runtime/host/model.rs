@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Event;
 use super::bindings::autoresearch::evaluator::model as wit;
 use super::state::State;
+use super::{EvaluateError, Event};
 use crate::experiment::ModelSettings;
 use crate::journal::{AgentUse, ModelUse};
 use crate::model::ModelError;
@@ -19,8 +19,8 @@ struct Asked {
     calls: u32,
     bytes: usize,
     used: Option<AgentUse>,
-    /// Why the last call had no answer, where one may be had later.
-    not_now: Option<String>,
+    /// Why the last call had no answer, and whether one may be had later.
+    unanswered: Option<(String, bool)>,
 }
 
 impl Account {
@@ -34,9 +34,21 @@ impl Account {
         })
     }
 
-    /// Why the last call had no answer, where one may be had later.
-    pub(super) fn not_now(&self) -> Option<String> {
-        self.lock().not_now.clone()
+    /// An evaluation's failure, where that is for want of an answer.
+    pub(super) fn explain(&self, error: EvaluateError) -> EvaluateError {
+        match (self.lock().unanswered.clone(), error) {
+            // Whatever the evaluator makes of it.
+            (Some((message, true)), _) => EvaluateError::NoAnswer {
+                message,
+                later: true,
+            },
+            // In its own words.
+            (Some((_, false)), EvaluateError::Unavailable(message)) => EvaluateError::NoAnswer {
+                message,
+                later: false,
+            },
+            (_, error) => error,
+        }
     }
 
     /// Takes up one call, unless the owner's bounds are reached.
@@ -53,12 +65,12 @@ impl Account {
         } else {
             asked.calls += 1;
             asked.bytes = bytes;
-            asked.not_now = None;
+            asked.unanswered = None;
             return Ok(asked.calls);
         };
-        Err(format!(
-            "the evaluation has used up its `{spent}` (under `[model]` in the experiment)"
-        ))
+        let spent = format!("the evaluation has used up its `{spent}`");
+        asked.unanswered = Some((spent.clone(), false));
+        Err(spent)
     }
 
     fn end(&self, answer: &Result<String, ModelError>, used: &AgentUse) {
@@ -69,8 +81,10 @@ impl Account {
         }
         match answer {
             Ok(text) => asked.bytes += text.len(),
-            Err(error @ ModelError::NotNow { .. }) => asked.not_now = Some(error.to_string()),
-            Err(_) => {}
+            Err(error) => {
+                let later = matches!(error, ModelError::NotNow { .. });
+                asked.unanswered = Some((error.to_string(), later));
+            }
         }
     }
 

@@ -20,6 +20,7 @@ pub struct Descriptor {
     pub metrics: Vec<String>,
     /// All optional.
     pub roles: Vec<String>,
+    pub uses_model: bool,
 }
 
 impl Default for Descriptor {
@@ -28,6 +29,7 @@ impl Default for Descriptor {
             name: "guest".into(),
             metrics: vec!["value".into()],
             roles: vec!["work".into()],
+            uses_model: false,
         }
     }
 }
@@ -46,6 +48,7 @@ impl Descriptor {
         put_text(&mut image, 16, "A guest of the tests");
         put_list(&mut image, 24, metrics, self.metrics.len());
         put_list(&mut image, 44, roles, self.roles.len());
+        image[52] = u8::from(self.uses_model);
         for (n, metric) in self.metrics.iter().enumerate() {
             let at = metrics + METRIC * n;
             put_text(&mut image, at, metric);

@@ -1,0 +1,278 @@
+//! Evaluators that ask a language model: who answers, within which bounds.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::experiments::{finish, journal, processes_in, wait_until};
+use crate::guests::{Descriptor, VERSION, component_with};
+use crate::support::{Outcome, Place};
+
+/// A project with a target and an evaluator that asks three times and measures the last answer.
+fn place() -> Place {
+    let place = Place::new(&[("t", "text\n")]);
+    let descriptor = Descriptor {
+        uses_model: true,
+        ..Descriptor::default()
+    };
+    std::fs::write(
+        place.outside("converse.wasm"),
+        component_with("converse", &descriptor, VERSION),
+    )
+    .unwrap();
+    place
+}
+
+fn reference(place: &Place) -> String {
+    place.outside("converse.wasm").display().to_string()
+}
+
+/// A program of one's own, found before any other.
+fn program(place: &Place, name: &str, body: &str) {
+    let bin = place.home().join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let path = bin.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Claude Code's last words, after what `body` does.
+fn claude(place: &Place, body: &str) {
+    let result = r#"{"type":"result","is_error":false,"result":"12345","total_cost_usd":0.25,"usage":{"input_tokens":7,"output_tokens":3}}"#;
+    program(place, "claude", &format!("{body}\necho '{result}'"));
+}
+
+/// Runs with the programs of [`program`] and the system's, but no agent that is installed.
+fn run(place: &Place, arguments: &[&str]) -> Outcome {
+    let mut command = place.command(crate::support::PROGRAM);
+    command.env("PATH", path(place)).args(arguments);
+    crate::support::outcome(&mut command)
+}
+
+fn path(place: &Place) -> String {
+    format!("{}:/usr/bin:/bin", place.home().join("bin").display())
+}
+
+fn evaluate(place: &Place, options: &[&str]) -> Outcome {
+    let reference = reference(place);
+    run(place, &[&["evaluate", "-e", &reference], options].concat())
+}
+
+#[test]
+fn a_command_answers_in_an_empty_directory() {
+    let place = place();
+    program(
+        &place,
+        "judge",
+        "[ \"$(cat)\" = 'how is it?' ] || exit 1\n[ -z \"$(ls -A)\" ] || exit 2\ntouch left; printf 'good \\033[31m!'",
+    );
+    let outcome = evaluate(&place, &["--judge-command", "judge"]);
+    // `good !`, without the colour.
+    assert_eq!(outcome.succeeds(), "value: 6\n");
+}
+
+#[test]
+fn the_first_agent_that_is_installed_answers_without_tools() {
+    let place = place();
+    claude(
+        &place,
+        "printf '%s|' \"$@\" > \"$HOME/argv\"; cat > /dev/null",
+    );
+    let outcome = evaluate(&place, &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&outcome.succeeds()).unwrap();
+    assert_eq!(json["measurements"][0]["value"], 5.0);
+    assert_eq!(json["model"]["calls"], 3);
+    assert_eq!(json["model"]["used"]["name"], "claude");
+    assert_eq!(json["model"]["used"]["cost_usd"], 0.75);
+    assert_eq!(json["model"]["used"]["input_tokens"], 21);
+    let argv = std::fs::read_to_string(place.home().join("argv")).unwrap();
+    assert!(argv.contains("|--tools||"), "{argv}");
+    let outcome = evaluate(&place, &["--judge", "claude", "--judge-model", "small"]);
+    outcome.succeeds();
+    let argv = std::fs::read_to_string(place.home().join("argv")).unwrap();
+    assert!(argv.contains("|--model|small|"), "{argv}");
+}
+
+#[test]
+fn nobody_answers_where_nobody_is_installed() {
+    let place = place();
+    let outcome = evaluate(&place, &[]).fails(4, "asks a language model, and there is none here");
+    assert!(outcome.stderr.contains("--judge-command"), "{outcome:#?}");
+    evaluate(&place, &["--judge", "codex"]).fails(4, "codex is not installed");
+    evaluate(&place, &["--judge", "aider"]).fails(3, "cannot be kept from using tools");
+    evaluate(&place, &["--judge", "hal"]).fails(3, "there is no agent `hal`");
+    evaluate(&place, &["--judge-model", "x"]).fails(2, "required arguments");
+}
+
+#[test]
+fn why_there_is_no_answer_is_told() {
+    let place = place();
+    for (body, words) in [
+        ("cat > /dev/null; exit 3", "judge failed: exit code 3"),
+        ("echo why >&2; exit 3", "exit code 3 why"),
+        ("printf '\\033[2J \\n'", "judge answered nothing"),
+        ("kill -9 $$", "judge failed: signal 9"),
+    ] {
+        program(&place, "judge", body);
+        evaluate(&place, &["--judge-command", "judge"]).fails(4, words);
+    }
+    for (said, words) in [
+        (
+            include_str!("../agents/fixtures/claude-no-login.jsonl"),
+            "claude is not logged in",
+        ),
+        (
+            include_str!("../agents/fixtures/claude-refused.jsonl"),
+            "claude refused",
+        ),
+        ("half an ans", "claude failed"),
+    ] {
+        std::fs::write(place.home().join("said"), said).unwrap();
+        program(&place, "claude", "cat \"$HOME/said\"; exit 1");
+        evaluate(&place, &[]).fails(4, words);
+    }
+}
+
+#[test]
+fn a_model_that_hangs_is_ended_with_its_children() {
+    let place = place();
+    program(&place, "judge", "sleep 1000 & sleep 1000");
+    evaluate(&place, &["--judge-command", "judge", "--budget", "200ms"])
+        .fails(4, "judge did not answer within");
+    assert_eq!(processes_in(&place.outside("")), Vec::<String>::new());
+}
+
+#[test]
+fn a_limit_of_the_provider_is_waited_out() {
+    let place = place();
+    let limited = include_str!("../agents/fixtures/claude-rate-limited.jsonl");
+    std::fs::write(place.home().join("limited"), limited).unwrap();
+    claude(
+        &place,
+        "[ -e \"$HOME/was\" ] || { touch \"$HOME/was\"; cat \"$HOME/limited\"; exit 1; }",
+    );
+    assert_eq!(evaluate(&place, &[]).succeeds(), "value: 5\n");
+    std::fs::remove_file(place.home().join("was")).unwrap();
+    // There is no time for that.
+    evaluate(&place, &["--budget", "400ms"]).fails(4, "claude has no answer now");
+}
+
+fn init(place: &Place, options: &[&str]) {
+    let reference = reference(place);
+    let fixed = ["init", "-t", "t", "-e", &reference, "--name", "x"];
+    run(place, &[&fixed, options].concat()).succeeds();
+}
+
+/// Replaces a part of the experiment's definition.
+fn define(place: &Place, from: &str, to: &str) {
+    let path = ".autoresearch/custom/x/experiment.toml";
+    let text = place.read(path);
+    assert!(text.contains(from), "{text}");
+    place.write(path, text.replacen(from, to, 1));
+}
+
+#[test]
+fn an_experiment_says_who_answers_and_how_much_is_asked() {
+    let place = place();
+    claude(&place, "");
+    init(&place, &[]);
+    let text = place.read(".autoresearch/custom/x/experiment.toml");
+    assert!(text.contains("[model]\nname = \"claude\""), "{text}");
+    let plan = run(&place, &["run", "--dry-run"]).succeeds();
+    assert!(
+        plan.contains("claude; in one evaluation at most 200 calls"),
+        "{plan}"
+    );
+    for (from, to, words) in [
+        (
+            "max_calls = 200",
+            "max_calls = 2",
+            "used up its `max_calls = 2`",
+        ),
+        ("max_calls = 2\n", "max_calls = 20\n", ""),
+        (
+            "max_kib = 16384",
+            "max_kib = 0",
+            "used up its `max_kib = 0`",
+        ),
+        ("max_kib = 0", "max_kib = 16384", ""),
+        (
+            "max_cost_usd = 2.0",
+            "max_cost_usd = 0.4",
+            "used up its `max_cost_usd = 0.4`",
+        ),
+    ] {
+        define(&place, from, to);
+        if !words.is_empty() {
+            place.write("t", format!("another because of {to}\n"));
+            run(&place, &["run", "-m", "another"]).fails(4, words);
+        }
+    }
+    define(&place, "name = \"claude\"", "name = \"aider\"");
+    run(&place, &["run", "-m", "another"]).fails(3, "cannot be kept from using tools");
+}
+
+#[test]
+fn what_was_asked_and_answered_is_kept_and_counted() {
+    let place = place();
+    claude(&place, "");
+    init(&place, &[]);
+    let agent = "sh -c 'cat > \"$HOME/prompt\"; echo better > t; echo a try'";
+    claude(
+        &place,
+        "[ -e \"$HOME/prompt\" ] && { echo '{\"type\":\"result\",\"is_error\":false,\"result\":\"123\",\"total_cost_usd\":0.5}'; exit; }",
+    );
+    let arguments = ["run", "--agent-command", agent, "--max-experiments", "1"];
+    let shown = run(&place, &arguments).succeeds();
+    // The judge's cost, though the agent's is unknown.
+    assert!(shown.contains("1 kept"), "{shown}");
+    assert!(shown.contains("$1.50"), "{shown}");
+    let runs = ".autoresearch/custom/x/runs/0001";
+    let asked = place.read(format!("{runs}/candidate.model.md"));
+    assert!(
+        asked.contains("# Call 3: claude is asked\n\nhow is it?"),
+        "{asked}"
+    );
+    assert!(asked.contains("# Call 3: it answers\n\n123"), "{asked}");
+    let records = journal(&place, ".autoresearch/custom/x");
+    assert_eq!(records[0]["model"]["used"]["cost_usd"], 0.75);
+    let verdict = records
+        .iter()
+        .find(|record| record["event"] == "verdict")
+        .unwrap();
+    assert_eq!(verdict["model"]["calls"], 3);
+    assert_eq!(verdict["model"]["used"]["cost_usd"], 1.5);
+}
+
+#[test]
+fn a_loop_waits_for_a_model_and_blames_no_candidate() {
+    let place = place();
+    claude(&place, "");
+    init(&place, &["--budget", "400ms"]);
+    std::fs::write(
+        place.home().join("limited"),
+        include_str!("../agents/fixtures/claude-rate-limited.jsonl"),
+    )
+    .unwrap();
+    claude(
+        &place,
+        "[ -e \"$HOME/free\" ] || { touch \"$HOME/asked\"; cat \"$HOME/limited\"; exit 1; }",
+    );
+    let agent = "sh -c 'cat > /dev/null; echo better > t; echo a try'";
+    let mut command = place.command(crate::support::PROGRAM);
+    command
+        .env("PATH", path(&place))
+        .args(["run", "--agent-command", agent, "--max-experiments", "1"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    let asked = place.home().join("asked");
+    wait_until("it asks", || asked.exists());
+    std::fs::remove_file(&asked).unwrap();
+    wait_until("it asks again", || asked.exists());
+    std::fs::write(place.home().join("free"), "").unwrap();
+    let outcome = finish(child);
+    assert!(
+        outcome.stderr.contains("claude has no answer now"),
+        "{outcome:#?}"
+    );
+    assert!(outcome.succeeds().contains("0 crashed"));
+}
