@@ -3,16 +3,16 @@
 //! An experiment has up to two worktrees, so that a metric with noise can be measured on both sides
 //! in turn with both built. They are made when first needed, and stay.
 
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt, PermissionsExt};
+use cap_std::fs::{Dir, PermissionsExt};
 
 use crate::catalog;
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
+use crate::files::{self, Durability};
 use crate::git::{CommitId, GitError, Repository, Snapshot, Touched, Worktree};
 use crate::lock::Lock;
 use crate::project::{Project, lexically};
@@ -67,7 +67,7 @@ impl Contents {
         let directory = open(project)?;
         self.0
             .iter()
-            .try_for_each(|file| replace(&directory, file, Durability::UntilPowerFails))
+            .try_for_each(|file| file.write(&directory, Durability::UntilPowerFails))
             .map_err(|error| cannot_write(project, &error))
     }
 
@@ -77,17 +77,24 @@ impl Contents {
         let directory = open(project)?;
         let mut left = Vec::new();
         for (file, expected) in self.0.iter().zip(&expected.0) {
-            let _ = directory.remove_file(temporary_path(Path::new(&file.path)));
+            let _ = directory.remove_file(files::temporary_path(Path::new(&file.path)));
             match read_target(&directory, &file.path) {
                 Ok(now) if now == *file => {}
                 Ok(now) if now == *expected => {
-                    replace(&directory, file, Durability::Always)
+                    file.write(&directory, Durability::Always)
                         .map_err(|error| cannot_write(project, &error))?;
                 }
                 _ => left.push(file.path.clone()),
             }
         }
         Ok(left)
+    }
+}
+
+impl TargetFile {
+    fn write(&self, directory: &Dir, durability: Durability) -> std::io::Result<()> {
+        let path = Path::new(&self.path);
+        files::replace_below(directory, path, &self.bytes, self.executable, durability)
     }
 }
 
@@ -143,54 +150,6 @@ fn read_target(directory: &Dir, path: &str) -> Result<TargetFile, Failure> {
         path: path.to_owned(),
         bytes,
         executable: metadata.permissions().mode() & 0o100 != 0,
-    })
-}
-
-/// Where a file is written before it takes its place. Always the same, so that what a killed run
-/// left is found.
-fn temporary_path(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".autoresearch-new");
-    path.with_file_name(name)
-}
-
-/// What a file's new text must survive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    /// Enough in a worktree, where each run resets it.
-    UntilPowerFails,
-    Always,
-}
-
-/// Replaces a file as a whole: a reader, or a crash, sees the old text or the new.
-fn replace(directory: &Dir, file: &TargetFile, durability: Durability) -> std::io::Result<()> {
-    let path = Path::new(&file.path);
-    let temporary = temporary_path(path);
-    // What git knows of a mode is whether it can be executed; the rest is as the file has it now.
-    let now = directory.symlink_metadata(path).ok();
-    let mode = now.map_or(0o644, |metadata| metadata.permissions().mode() & 0o666);
-    let mode = mode
-        | if file.executable {
-            (mode & 0o444) >> 2
-        } else {
-            0
-        };
-    let write = || {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut out = directory.open_with(&temporary, &options)?;
-        out.write_all(&file.bytes)?;
-        if durability == Durability::Always {
-            out.sync_data()?;
-        }
-        out.set_permissions(cap_std::fs::Permissions::from_std(
-            std::fs::Permissions::from_mode(mode),
-        ))?;
-        directory.rename(&temporary, directory, path)
-    };
-    write().inspect_err(|_| {
-        let _ = directory.remove_file(&temporary);
     })
 }
 
@@ -358,9 +317,9 @@ impl Tree {
         self.worktree.snapshot()
     }
 
-    /// What an agent changed since; git's own state is as it was before.
-    pub fn touched(&self, before: &Snapshot) -> Result<Touched, GitError> {
-        self.worktree.touched(before)
+    /// What an agent changed since besides `allowed` paths; git's own state is as it was before.
+    pub fn touched(&self, before: &Snapshot, allowed: &[PathBuf]) -> Result<Touched, GitError> {
+        self.worktree.touched(before, allowed)
     }
 
     /// Removes what an earlier candidate left besides what git ignores.
@@ -384,25 +343,63 @@ impl Tree {
             }
             if !from.exists() {
                 missing.push(path.clone());
-            } else if to.symlink_metadata().is_err() {
+                continue;
+            }
+            if !leads_to(&to, &from) {
+                // Then each worktree has its own.
+                if self.worktree.tracks(&to)? {
+                    continue;
+                }
+                // What stands there is of a candidate that replaced it.
+                remove(&to).map_err(|error| cannot_share(path, &error))?;
                 let linked = to
                     .parent()
                     .map_or(Ok(()), std::fs::create_dir_all)
                     .and_then(|()| std::os::unix::fs::symlink(&from, &to));
-                linked.map_err(|error| {
-                    Failure::new(
-                        Exit::Failure,
-                        format!("cannot share `{path}` with the worktree: {error}"),
-                    )
-                })?;
+                linked.map_err(|error| cannot_share(path, &error))?;
             }
         }
         Ok(missing)
     }
+
+    /// A shared path that is not the project's any more.
+    pub fn replaced<'a>(&self, project: &Path, paths: &'a [String]) -> Option<&'a String> {
+        paths.iter().find(|path| {
+            let from = project.join(path);
+            let to = self.directory.join(path);
+            from.exists()
+                && !leads_to(&to, &from)
+                && !self.worktree.tracks(&to).is_ok_and(|tracks| tracks)
+        })
+    }
+}
+
+/// Whether a path is a link to another.
+fn leads_to(link: &Path, path: &Path) -> bool {
+    link.read_link().is_ok_and(|there| there == path)
+}
+
+/// Removes whatever is there, and of a link only the link.
+fn remove(path: &Path) -> std::io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(_) => Ok(()),
+    }
+}
+
+fn cannot_share(path: &str, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::Failure,
+        format!("cannot share `{path}` with the worktree: {error}"),
+    )
+    .hint("make it possible and run again: nothing is lost")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn read(directory: &Path) -> Result<Contents, Failure> {

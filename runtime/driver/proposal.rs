@@ -7,7 +7,7 @@ use super::run::{Run, Turn};
 use super::{Doing, Lab, Notice, out_of_step};
 use crate::decision::Ruling;
 use crate::failure::{Exit, Failure};
-use crate::git::Touched;
+use crate::git::{ConfigGuard, Touched};
 use crate::journal::{AgentUse, History, Incumbent, Journal, Try};
 use crate::prompt::{self, Brief};
 use crate::proposer::{Agent, Outcome, Request};
@@ -61,10 +61,11 @@ impl Run<'_> {
                 .bounds
                 .cost_usd
                 .map(|most| (most - self.tally.cost_usd).max(0.0));
-            let message = match lab.ask(journal, incumbent, agent, crashed, &self.programs, left)? {
-                Asked::Proposed(proposed) => return Ok(proposed),
-                Asked::NotNow(message) => message,
-            };
+            let message =
+                match lab.ask(journal, incumbent, agent, crashed, left, &mut self.guard)? {
+                    Asked::Proposed(proposed) => return Ok(proposed),
+                    Asked::NotNow(message) => message,
+                };
             if !self.bounds.unattended {
                 return Err(Failure::new(
                     Exit::Environment,
@@ -168,8 +169,8 @@ impl Lab<'_> {
         incumbent: &Incumbent,
         agent: &Agent,
         crashed: Option<&(u64, Contents)>,
-        programs: &str,
         max_cost_usd: Option<f64>,
+        guard: &mut Option<ConfigGuard>,
     ) -> Result<Asked, Failure> {
         let history = journal.history();
         let place = self.place(history, incumbent)?;
@@ -194,8 +195,10 @@ impl Lab<'_> {
             max_cost_usd,
         };
         let reply = agent.ask(self.launcher, &request, &self.cancel)?;
-        self.project.repository.check_programs(programs)?;
-        let touched = place.tree.touched(&snapshot);
+        if let Some(guard) = guard {
+            guard.check()?;
+        }
+        let touched = place.tree.touched(&snapshot, &self.paths());
         let contents = Contents::read(&place.tree.directory, self.targets());
 
         let description = match reply.outcome {
@@ -253,25 +256,24 @@ impl Lab<'_> {
         place: &Place,
         history: &History,
     ) -> Option<String> {
-        let targets = self.paths();
-        let others: Vec<&PathBuf> = touched
-            .paths
-            .iter()
-            .filter(|path| !targets.contains(path) && !self.is_shared(path, place))
-            .collect();
         if touched.head {
             return Some("it commits, or moves HEAD: that is not the agent's to do".to_owned());
         }
-        if touched.link {
+        if touched.pointer {
             return Some("it changes the worktree's `.git`".to_owned());
         }
-        if !others.is_empty() {
-            let named: Vec<String> = others
+        let shared = &self.found.experiment.workspace.share;
+        if let Some(path) = place.tree.replaced(&self.project.directory, shared) {
+            return Some(format!("it replaces the shared `{path}`"));
+        }
+        if !touched.is_empty() {
+            let named: Vec<String> = touched
+                .paths
                 .iter()
                 .take(NAMED_PATHS)
                 .map(|path| path.display().to_string())
                 .collect();
-            let more = if others.len() > NAMED_PATHS {
+            let more = if touched.count > NAMED_PATHS {
                 ", ..."
             } else {
                 ""
@@ -294,19 +296,6 @@ impl Lab<'_> {
         history
             .judged_as(&contents.digest())
             .map(|n| format!("it is the same as try {n}"))
-    }
-
-    /// Whether a path, relative to the repository's top, is still the link to what is shared.
-    fn is_shared(&self, path: &Path, place: &Place) -> bool {
-        let shared = &self.found.experiment.workspace.share;
-        path.strip_prefix(self.project.prefix())
-            .ok()
-            .filter(|path| shared.iter().any(|shared| Path::new(shared) == *path))
-            .and_then(|path| {
-                let link = place.tree.directory.join(path).read_link().ok()?;
-                Some(link == self.project.directory.join(path))
-            })
-            .unwrap_or(false)
     }
 
     fn prompt(&self, history: &History, incumbent: &Incumbent, fix: bool) -> String {

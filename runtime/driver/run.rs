@@ -8,6 +8,7 @@ use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of,
 use crate::decision::{Ruling, Verdict};
 use crate::detour;
 use crate::failure::Failure;
+use crate::git::ConfigGuard;
 use crate::host::{EvaluateError, Failed, Report};
 use crate::journal::{Event as Recorded, Journal, Judged, ModelUse, Try};
 use crate::prompt::STUCK_AFTER;
@@ -63,9 +64,9 @@ impl Lab<'_> {
             tally: Tally::default(),
             turn: None,
             crashed: None,
-            programs: match proposer {
-                Proposer::Checkout { .. } => String::new(),
-                Proposer::Agent(_) => self.project.repository.programs()?,
+            guard: match proposer {
+                Proposer::Checkout { .. } => None,
+                Proposer::Agent(_) => Some(ConfigGuard::new(&self.project.repository)?),
             },
             last: None,
         };
@@ -95,7 +96,7 @@ pub(super) struct Run<'a> {
     /// The candidate that crashed last, to be mended.
     pub(super) crashed: Option<(u64, Contents)>,
     /// What git could be made to run when the run began.
-    pub(super) programs: String,
+    pub(super) guard: Option<ConfigGuard>,
     last: Option<Judged>,
 }
 
@@ -157,6 +158,14 @@ impl Run<'_> {
         }
     }
 
+    /// Checks, before git is called after foreign code, that it runs nothing new.
+    fn check_git(&mut self) -> Result<(), Failure> {
+        match &mut self.guard {
+            Some(guard) => Ok(guard.check()?),
+            None => Ok(()),
+        }
+    }
+
     /// Gets a candidate, and records it.
     fn propose(&mut self, journal: &mut Journal, task: Task) -> Result<(), Failure> {
         let lab = self.lab;
@@ -164,7 +173,7 @@ impl Run<'_> {
         let proposed = match self.proposer {
             Proposer::Checkout { description } => lab.take_up(journal, &incumbent, description)?,
             Proposer::Agent(agent) => {
-                lab.project.repository.check_programs(&self.programs)?;
+                self.check_git()?;
                 if lab.branch_elsewhere(&incumbent.commit)?.is_some() {
                     return Err(lab.branch_moved());
                 }
@@ -283,6 +292,7 @@ impl Run<'_> {
         incumbent_value: f64,
     ) -> Result<(), Failure> {
         let lab = self.lab;
+        self.check_git()?;
         let turn = self.turn.take().ok_or_else(out_of_step)?;
         let mut judged = turn.judged(ruling, value, incumbent_value);
         if judged.verdict == Verdict::Keep {

@@ -1,7 +1,5 @@
 //! Verdicts put into effect: refs, the branch, the checkout; and what an earlier run left open.
 
-use std::path::Path;
-
 use super::{Lab, Notice, SANDBOX, incumbent_of, out_of_step};
 use crate::decision::{Verdict, number};
 use crate::experiment::Id;
@@ -101,45 +99,21 @@ impl Lab<'_> {
         let on_branch = self.publish(candidate, judged)?;
         let in_checkout = candidate.agent.is_none();
         if judged.verdict == Verdict::Keep {
-            let repository = &self.project.repository;
-            let checkouts = repository.checkouts_of(&self.found.id.branch())?;
-            if on_branch && !checkouts.is_empty() {
-                let (incumbent, contents) = contents()?;
-                for checkout in checkouts {
-                    self.follow(&checkout, candidate, judged, &incumbent, &contents)?;
-                }
+            if on_branch {
+                let left = self.project.repository.follow(
+                    &self.found.id.branch(),
+                    &candidate.parent,
+                    judged.kept_commit(candidate),
+                    &self.project.paths(self.targets()),
+                )?;
+                let left: Vec<String> = left.iter().map(|p| p.display().to_string()).collect();
+                self.tell_left(&left);
             }
         } else if in_checkout && !judged.unjudged {
             let (incumbent, contents) = contents()?;
             self.tell_left(&incumbent.restore(&self.project.directory, &contents)?);
         }
         journal.append_unsynced(Recorded::Settled { n: candidate.n })?;
-        Ok(())
-    }
-
-    /// Lets a checkout of the branch go along with it: its index, and the target where it is as it
-    /// was. What somebody is working on stays.
-    fn follow(
-        &self,
-        checkout: &Path,
-        candidate: &Try,
-        judged: &Judged,
-        incumbent: &Contents,
-        contents: &Contents,
-    ) -> Result<(), Failure> {
-        let paths = self.project.paths(self.targets());
-        let commit = judged.kept_commit(candidate);
-        let repository = &self.project.repository;
-        let staged = repository.follow(checkout, &candidate.parent, commit, &paths)?;
-        let staged: Vec<String> = staged
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        self.tell_left(&staged);
-        let directory = checkout.join(self.project.prefix());
-        if directory.is_dir() {
-            self.tell_left(&contents.restore(&directory, incumbent)?);
-        }
         Ok(())
     }
 

@@ -22,11 +22,20 @@ const OVERRIDES: &[&str] = &[
     "advice.detachedHead=false",
     "submodule.recurse=false",
     "core.safecrlf=false",
-    // So that a file's times tell whether it was written to.
-    "core.ignoreStat=false",
+    // Hooks of the configuration, in the versions of git that know them: an event's name stands
+    // for all of its hooks.
+    "hook.post-checkout.enabled=false",
+    "hook.pre-commit.enabled=false",
+    "hook.prepare-commit-msg.enabled=false",
+    "hook.commit-msg.enabled=false",
+    "hook.post-commit.enabled=false",
+    "hook.post-index-change.enabled=false",
+    "hook.reference-transaction.enabled=false",
+    // A commit is what its own object says, and a file has changed when anything of it has.
+    "core.useReplaceRefs=false",
     "core.trustctime=true",
     "core.checkStat=default",
-    "core.untrackedCache=false",
+    "core.ignoreStat=false",
     // The journal names commits: they are on the disk before it is. So are the experiment's refs
     // (see `update_refs`), but not the HEADs of worktrees.
     "core.fsync=loose-object",

@@ -6,27 +6,23 @@
 //! there could have changed it.
 
 mod call;
+mod follow;
+mod guard;
+mod scope;
+#[cfg(test)]
+mod testing;
 mod worktree;
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use crate::failure::{Exit, Failure};
-use crate::text;
-use call::{as_somebody, failed, git, has, listed, run, run_with_input, succeed};
-pub use worktree::{Snapshot, Touched, Worktree};
-
-/// The settings by which git can be made to run a program, or to read more settings, in what is
-/// called here, and that no override reaches: their names are open.
-const PROGRAMS: &str = r"^(filter|include|includeif|extensions)\..*|core\.attributesfile$";
-
-/// How long the user's own git may hold the index of a checkout, in waits.
-const INDEX_LOCK_RETRIES: u32 = 10;
-const INDEX_LOCK_WAIT: Duration = Duration::from_millis(50);
+use call::{failed, git, has, listed, run, run_with_input, succeed};
+pub use guard::ConfigGuard;
+pub use scope::{Snapshot, Touched};
+pub use worktree::Worktree;
 
 /// What git says where it cannot write, which is not the repository's fault.
 const CANNOT_WRITE: &[&str] = &[
@@ -71,8 +67,16 @@ pub enum GitError {
     Bare(PathBuf),
     #[error("the repository has no commit yet")]
     NoCommit,
-    #[error("git's settings have changed while an agent or a command was running: {0}")]
-    Planted(String),
+    #[error("cannot use `{}`: {error}", path.display())]
+    File {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error(
+        "git's configuration now runs a program or reads a file that it did not when this run began: `{key}` in `{}`",
+        file.display()
+    )]
+    Configured { key: String, file: PathBuf },
     #[error("git {what} failed: {message}")]
     Failed { what: &'static str, message: String },
 }
@@ -92,9 +96,10 @@ impl From<GitError> for Failure {
             }
             GitError::NoCommit => Failure::new(Exit::Environment, message)
                 .hint("commit the project first: `git add -A && git commit -m start`"),
-            GitError::Planted(_) => Failure::new(Exit::Environment, message).hint(
-                "git runs programs by these: see `git config --list --show-origin`; if the change is yours, run again",
-            ),
+            GitError::Configured { .. } => Failure::new(Exit::Environment, message)
+                .hint("take it out if it is not yours, and run again"),
+            GitError::File { .. } => Failure::new(Exit::Failure, message)
+                .hint("make it possible and run again: nothing is lost"),
             GitError::Failed { message: said, .. }
                 if CANNOT_WRITE.iter().any(|words| said.contains(words)) =>
             {
@@ -267,149 +272,35 @@ impl Repository {
         std::fs::read_to_string(self.common.join(reference)).is_ok_and(|text| text.trim() == commit)
     }
 
-    /// All by which git could be made to run a program, to be compared with later.
-    pub fn programs(&self) -> Result<String, GitError> {
-        let output = run(self.git().args(["config", "-z", "--get-regexp", PROGRAMS]))?;
-        let mut programs = String::from_utf8_lossy(&output.stdout).into_owned();
-        let attributes = std::fs::read(self.common.join("info/attributes")).unwrap_or_default();
-        programs.push_str(&String::from_utf8_lossy(&attributes));
-        Ok(programs)
-    }
-
-    /// Checks that nothing has been added to what git could be made to run.
-    pub fn check_programs(&self, before: &str) -> Result<(), GitError> {
-        let now = self.programs()?;
-        if now == before {
-            return Ok(());
-        }
-        let new = now
-            .split(['\0', '\n'])
-            .find(|part| !part.is_empty() && !before.contains(part))
-            .unwrap_or("something is gone");
-        Err(GitError::Planted(text::clean_line(new, 100)))
-    }
-
-    /// A commit like another one, with this message.
+    /// The same commit with another message.
     pub fn with_message(&self, commit: &str, message: &str) -> Result<CommitId, GitError> {
-        let output = as_somebody(|identity| {
-            let mut command = self.git();
-            command.envs(identity.iter().copied()).args([
-                "commit-tree",
-                &format!("{commit}^{{tree}}"),
-                "-p",
-                &format!("{commit}^"),
-                "-F",
-                "-",
-            ]);
-            run_with_input(&mut command, message.as_bytes())
-        })?;
+        let before = succeed("cat-file", self.git().args(["cat-file", "commit", commit]))?;
+        // Tree, parents, author and committer stay as they are. What else may stand there does
+        // not hold for the new text: its encoding, a signature.
+        let mut after = Vec::new();
+        for line in before.stdout.split_inclusive(|&b| b == b'\n') {
+            if line == b"\n" {
+                break;
+            }
+            if ["tree ", "parent ", "author ", "committer "]
+                .iter()
+                .any(|header| line.starts_with(header.as_bytes()))
+            {
+                after.extend(line);
+            }
+        }
+        after.push(b'\n');
+        after.extend(message.trim_end().as_bytes());
+        after.push(b'\n');
+        let output = run_with_input(
+            self.git()
+                .args(["hash-object", "-t", "commit", "-w", "--stdin"]),
+            &after,
+        )?;
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         } else {
-            Err(failed("commit-tree", &output))
-        }
-    }
-
-    /// The checkouts, the user's and linked ones, that have a branch checked out.
-    pub fn checkouts_of(&self, branch: &str) -> Result<Vec<PathBuf>, GitError> {
-        // What the files cannot tell for a repository with reftables.
-        if !self.is_checked_out(branch) && !self.common.join("reftable").is_dir() {
-            return Ok(Vec::new());
-        }
-        let output = succeed(
-            "worktree list",
-            self.git().args(["worktree", "list", "--porcelain", "-z"]),
-        )?;
-        let mut found = Vec::new();
-        let mut root = None;
-        for line in output.stdout.split(|&b| b == 0) {
-            if let Some(path) = line.strip_prefix(b"worktree ") {
-                root = Some(PathBuf::from(OsStr::from_bytes(path)));
-            } else if line.strip_prefix(b"branch ") == Some(branch.as_bytes()) {
-                found.extend(root.take());
-            }
-        }
-        Ok(found)
-    }
-
-    /// Lets the index of a checkout go along with its branch from one commit to another, for paths
-    /// that are in the index as in the one. Returns the other paths.
-    pub fn follow(
-        &self,
-        checkout: &Path,
-        from: &str,
-        to: &str,
-        paths: &[PathBuf],
-    ) -> Result<Vec<PathBuf>, GitError> {
-        let there = || {
-            let mut command = git(&[]);
-            command.arg("-C").arg(checkout);
-            command
-        };
-        let entries = |commit: &str| -> Result<BTreeMap<PathBuf, String>, GitError> {
-            let output = succeed(
-                "ls-tree",
-                there()
-                    .args(["ls-tree", "-z", "--full-tree", commit, "--"])
-                    .args(paths),
-            )?;
-            // `mode type name`, in the index `mode name stage`.
-            Ok(listed(&output.stdout)
-                .filter_map(|(path, words)| match words.as_slice() {
-                    [mode, _, name] => Some((path, format!("{mode} {name}"))),
-                    _ => None,
-                })
-                .collect())
-        };
-        let (from, to) = (entries(from)?, entries(to)?);
-        let output = succeed(
-            "ls-files",
-            there()
-                .args(["ls-files", "-s", "-z", "--full-name", "--"])
-                .args(paths),
-        )?;
-        let now: BTreeMap<PathBuf, String> = listed(&output.stdout)
-            .filter_map(|(path, words)| match words.as_slice() {
-                [mode, name, "0"] => Some((path, format!("{mode} {name}"))),
-                _ => None,
-            })
-            .collect();
-        let mut input = Vec::new();
-        let mut others = Vec::new();
-        for path in paths {
-            let (Some(from), Some(to)) = (from.get(path), to.get(path)) else {
-                continue;
-            };
-            match now.get(path) {
-                Some(now) if now == to => {}
-                Some(now) if now == from => {
-                    input.extend(format!("{to}\t").bytes());
-                    input.extend(path.as_os_str().as_bytes());
-                    input.push(0);
-                }
-                _ => others.push(path.clone()),
-            }
-        }
-        if input.is_empty() {
-            return Ok(others);
-        }
-        let update =
-            || run_with_input(there().args(["update-index", "-z", "--index-info"]), &input);
-        let is_locked = |output: &Output| has(&output.stderr, "index.lock': File exists");
-        let mut output = update()?;
-        for _ in 0..INDEX_LOCK_RETRIES {
-            if !is_locked(&output) {
-                break;
-            }
-            std::thread::sleep(INDEX_LOCK_WAIT);
-            output = update()?;
-        }
-        if output.status.success() {
-            Ok(others)
-        } else if is_locked(&output) {
-            Ok(paths.to_vec())
-        } else {
-            Err(failed("update-index", &output))
+            Err(failed("hash-object", &output))
         }
     }
 
@@ -469,13 +360,13 @@ impl Repository {
     ///
     /// The last component of `root` must be unique among the repository's worktrees.
     pub fn worktree(&self, root: &Path) -> Option<Worktree> {
-        let worktree = self.worktree_at(root);
+        let worktree = Worktree::new(self, root);
         (worktree.is_in_place() && worktree.admin.join("HEAD").is_file()).then_some(worktree)
     }
 
     /// Makes a worktree at a commit, in place of whatever is left of an earlier one.
     pub fn add_worktree(&self, root: &Path, commit: &str) -> Result<Worktree, GitError> {
-        let worktree = self.worktree_at(root);
+        let worktree = Worktree::new(self, root);
         // Not `git worktree prune`, which would also forget the user's own on an absent disk.
         let _ = std::fs::remove_dir_all(root).or_else(|_| std::fs::remove_file(root));
         let _ = std::fs::remove_dir_all(&worktree.admin);
@@ -487,16 +378,6 @@ impl Repository {
                 .arg(commit),
         )?;
         Ok(worktree)
-    }
-
-    fn worktree_at(&self, root: &Path) -> Worktree {
-        Worktree {
-            root: root.to_owned(),
-            admin: self
-                .common
-                .join("worktrees")
-                .join(root.file_name().unwrap_or_default()),
-        }
     }
 
     /// Removes a worktree and everything in it.

@@ -65,6 +65,14 @@ fn what_is_hidden_in_the_index_is_seen() {
         ("rm other; ln -s t other", "other"),
         ("mkdir -p deep/er; echo x > deep/er/file", "deep/er/file"),
         ("cp other ' M t'", " M t"),
+        (
+            "printf '.gitignore\\nhidden\\n' > .gitignore; echo x > hidden",
+            ".gitignore",
+        ),
+        (
+            "touch -r other ../stamp; printf OTHER > other; touch -r ../stamp other",
+            "other",
+        ),
     ] {
         turn(&place, lines).succeeds();
         let (verdict, reason) = last(&place);
@@ -81,6 +89,84 @@ fn what_is_hidden_in_the_index_is_seen() {
         }
     }
     assert_consistent(&place, ID);
+}
+
+#[test]
+fn what_tells_git_what_to_ignore_is_put_back_or_ends_the_run() {
+    let place = sized(&[]);
+    turn(
+        &place,
+        "echo x > new; echo new >> $(git rev-parse --git-path info/exclude)",
+    )
+    .succeeds();
+    let (verdict, reason) = last(&place);
+    assert_eq!(verdict, "discard", "{reason}");
+    assert!(reason.contains("info/exclude"), "{reason}");
+    turn(
+        &place,
+        "echo new > ../ignored; echo x > new; git config core.excludesFile $PWD/../ignored",
+    )
+    .fails(4, "core.excludesfile");
+    place.git(&["config", "--unset", "core.excludesFile"]);
+    turn(&place, "").succeeds();
+    assert_eq!(last(&place).0, "keep");
+}
+
+#[test]
+fn a_sparse_worktree_is_the_next_agents_as_it_was() {
+    let place = Place::new(&[("t", &"x".repeat(100)), ("other", ""), ("out/file", "")]);
+    place.git(&["sparse-checkout", "set", "--no-cone", "/*", "!/out"]);
+    place
+        .run(&[
+            "init",
+            "-t",
+            "t",
+            "-e",
+            "benchmark_size",
+            "--name",
+            "t-benchmark_size",
+        ])
+        .succeeds();
+    turn(
+        &place,
+        "git sparse-checkout set --no-cone '/*' '!/out' '!/other'",
+    )
+    .succeeds();
+    let (verdict, reason) = last(&place);
+    assert_eq!(verdict, "discard", "{reason}");
+    turn(&place, "[ -e other ] || exit 1; [ ! -e out ]").succeeds();
+    assert_eq!(last(&place).0, "keep");
+}
+
+#[test]
+fn a_shared_directory_that_is_replaced_is_found_and_put_back() {
+    let place = Place::new(&[("t", &"x".repeat(100)), (".gitignore", "lib\n")]);
+    place.write("lib/file", "the user's");
+    place
+        .run(&[
+            "init",
+            "-t",
+            "t",
+            "-e",
+            "benchmark_size",
+            "--name",
+            "t-benchmark_size",
+        ])
+        .succeeds();
+    let path = format!("{DIRECTORY}/experiment.toml");
+    let text = place.read(&path);
+    place.write(&path, format!("{text}\n[workspace]\nshare = [\"lib\"]\n"));
+    turn(
+        &place,
+        "cp -r lib/ lib2; rm lib; mv lib2 lib; echo x > lib/file",
+    )
+    .succeeds();
+    let (verdict, reason) = last(&place);
+    assert_eq!(verdict, "discard", "{reason}");
+    assert_eq!(reason, "it replaces the shared `lib`");
+    turn(&place, "grep -q user lib/file || exit 1").succeeds();
+    assert_eq!(last(&place).0, "keep");
+    assert_eq!(place.read("lib/file"), "the user's");
 }
 
 #[test]
@@ -165,7 +251,7 @@ fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
         let place = sized(&[]);
         let (script, mark) = trap(&place);
         let lines = plant.replace("SCRIPT", script.to_str().unwrap());
-        turn(&place, &lines).fails(4, "git's settings have changed");
+        turn(&place, &lines).fails(4, "git's configuration now runs a program");
         assert!(!mark.exists(), "{plant}");
         assert_eq!(rows(&place, DIRECTORY).len(), 1, "{plant}");
     }

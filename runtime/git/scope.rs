@@ -1,0 +1,845 @@
+//! What a command has changed in a worktree of ours.
+//!
+//! Git compares, with an index and a HEAD that were put back first. It runs nothing that stands in
+//! the worktree: it does not go into nested repositories, whose files are compared by their times.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::call::succeed;
+use super::{CommitId, GitError, Worktree};
+
+/// How many paths are named.
+const NAMED: usize = 20;
+/// What tells git how to see the files beside it, and could ignore itself.
+const RULES: [&str; 2] = [".gitignore", ".gitattributes"];
+
+/// A worktree as it was before a command ran in it.
+#[derive(Debug)]
+pub struct Snapshot {
+    head: Option<CommitId>,
+    /// The administrative directory, without logs and the repositories of submodules.
+    admin: BTreeMap<PathBuf, Entry>,
+    /// What the `.git` file says.
+    pointer: Vec<u8>,
+    /// The repository's own rules for what is ignored.
+    exclude: (PathBuf, Option<Vec<u8>>),
+    tracked: HashSet<PathBuf>,
+    /// What differed from the commit already.
+    different: HashMap<PathBuf, Option<Stamp>>,
+    /// In directories with tracked files: nested repositories and rules, which git may not show.
+    hidden: HashMap<PathBuf, Stamp>,
+    /// Directories that git does not look into, with their files.
+    opaque: BTreeMap<PathBuf, HashMap<PathBuf, Stamp>>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Directory,
+    File {
+        bytes: Vec<u8>,
+        stamp: Stamp,
+        modified: SystemTime,
+    },
+}
+
+/// What a command has changed, besides what it may change.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// The first of the paths, sorted, relative to the top.
+    pub paths: Vec<PathBuf>,
+    /// How many paths there are.
+    pub count: usize,
+    /// Whether HEAD had been moved, be it to a branch at the same commit. It is back.
+    pub head: bool,
+    /// Whether the `.git` file had been changed. It is as before.
+    pub pointer: bool,
+}
+
+impl Touched {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A file's identity. Nobody can change a file and keep it: the last field is the system's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    mode: u32,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn new(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            mode: metadata.mode(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    fn of(path: &Path) -> Option<Self> {
+        Some(Self::new(&path.symlink_metadata().ok()?))
+    }
+}
+
+impl Worktree {
+    /// Notes what the worktree is, for [`Worktree::touched`].
+    pub fn snapshot(&self) -> Result<Snapshot, GitError> {
+        let admin = self.read_admin()?;
+        let staged = succeed("ls-files", self.git().args(["ls-files", "--stage", "-z"]))?;
+        let mut tracked = HashSet::new();
+        let mut opaque = BTreeMap::new();
+        for line in staged.stdout.split(|&b| b == 0) {
+            let Some(tab) = line.iter().position(|&b| b == b'\t') else {
+                continue;
+            };
+            let (mode, path) = line.split_at(tab);
+            let path = PathBuf::from(OsStr::from_bytes(path.get(1..).unwrap_or_default()));
+            if mode.starts_with(b"160000 ") {
+                opaque.insert(path.clone(), self.files_below(&path)?);
+            }
+            tracked.insert(path);
+        }
+        let mut different = HashMap::new();
+        for path in self.differing()? {
+            if is_directory(&path) {
+                opaque.insert(path.clone(), self.files_below(&path)?);
+            }
+            let stamp = Stamp::of(&self.root.join(&path));
+            different.insert(path, stamp);
+        }
+        let exclude = self.common.join("info/exclude");
+        let rules = std::fs::read(&exclude).ok();
+        Ok(Snapshot {
+            head: self.head(),
+            admin,
+            pointer: read(&self.root.join(".git"))?,
+            exclude: (exclude, rules),
+            hidden: self.hidden(&tracked),
+            tracked,
+            different,
+            opaque,
+        })
+    }
+
+    /// Puts index, HEAD and the `.git` file back, and finds what else is not as in the snapshot,
+    /// `allowed` paths aside.
+    pub fn touched(&self, before: &Snapshot, allowed: &[PathBuf]) -> Result<Touched, GitError> {
+        let moved = self.head() != before.head || self.stands_elsewhere(before);
+        self.put_back(before)?;
+        let pointer = self.root.join(".git");
+        let pointer_changed = !pointer.symlink_metadata().is_ok_and(|now| now.is_file())
+            || read(&pointer)? != before.pointer;
+        if pointer_changed {
+            replace(&pointer, &before.pointer)?;
+        }
+
+        let mut paths = BTreeSet::new();
+        for path in self.differing_exactly(before)? {
+            // Files in a submodule that is not populated; they are compared below.
+            if is_directory(&path) && before.tracked.contains(&path) {
+                continue;
+            }
+            let now = Stamp::of(&self.root.join(&path));
+            if before.different.get(&path) != Some(&now) {
+                paths.insert(path);
+            }
+        }
+        let gone = |path: &&PathBuf| {
+            !before.tracked.contains(*path) && Stamp::of(&self.root.join(path)).is_none()
+        };
+        paths.extend(before.different.keys().filter(gone).cloned());
+        for (path, stamp) in self.hidden(&before.tracked) {
+            if before.hidden.get(&path) != Some(&stamp) {
+                paths.insert(path);
+            }
+        }
+        for (directory, files) in &before.opaque {
+            let now = self.files_below(directory)?;
+            let changed = now
+                .iter()
+                .filter(|(path, stamp)| files.get(*path) != Some(*stamp))
+                .chain(files.iter().filter(|(path, _)| !now.contains_key(*path)));
+            paths.extend(changed.map(|(path, _)| directory.join(path)));
+        }
+        if std::fs::read(&before.exclude.0).ok() != before.exclude.1 {
+            paths.insert(before.exclude.0.clone());
+        }
+        for path in allowed {
+            paths.remove(path);
+        }
+        Ok(Touched {
+            count: paths.len(),
+            paths: paths.into_iter().take(NAMED).collect(),
+            head: moved,
+            pointer: pointer_changed,
+        })
+    }
+
+    /// Whether HEAD is written otherwise than before: it may stand for a branch now.
+    fn stands_elsewhere(&self, before: &Snapshot) -> bool {
+        match before.admin.get(Path::new("HEAD")) {
+            Some(Entry::File { bytes, .. }) => {
+                std::fs::read(self.admin.join("HEAD")).ok().as_ref() != Some(bytes)
+            }
+            _ => false,
+        }
+    }
+
+    /// The paths that differ from HEAD, each file of its own; a nested repository ends in `/`.
+    fn differing(&self) -> Result<Vec<PathBuf>, GitError> {
+        let output = succeed(
+            "status",
+            self.git()
+                .args(["status", "--porcelain", "-z", "--no-renames"])
+                // `dirty`: git does not start itself in submodules, where their settings hold.
+                .args(["--untracked-files=all", "--ignore-submodules=dirty"]),
+        )?;
+        Ok(output
+            .stdout
+            .split(|&b| b == 0)
+            .filter_map(|entry| Some(PathBuf::from(OsStr::from_bytes(entry.get(3..)?))))
+            .collect())
+    }
+
+    /// As [`Worktree::differing`], also where a file was changed so soon that git cannot tell.
+    ///
+    /// Git compares times in whole seconds, and reads a file whose time of modification is not
+    /// before the index's. A command can set that time, but not hide that it touched the file.
+    fn differing_exactly(&self, before: &Snapshot) -> Result<Vec<PathBuf>, GitError> {
+        let index = self.admin.join("index");
+        let Some(Entry::File {
+            stamp, modified, ..
+        }) = before.admin.get(Path::new("index"))
+        else {
+            return self.differing();
+        };
+        let unclear = before.tracked.iter().any(|path| {
+            Stamp::of(&self.root.join(path)).is_some_and(|file| {
+                file.changed.0 == stamp.modified.0 && file.changed >= stamp.modified
+            })
+        });
+        if !unclear {
+            return self.differing();
+        }
+        // As old as can be: git reads every file.
+        set_modified(&index, SystemTime::UNIX_EPOCH + Duration::from_secs(1))?;
+        let differing = self.differing();
+        set_modified(&index, *modified)?;
+        differing
+    }
+
+    /// Nested repositories and rules that are not tracked, in directories with tracked files.
+    fn hidden(&self, tracked: &HashSet<PathBuf>) -> HashMap<PathBuf, Stamp> {
+        let directories: HashSet<&Path> = tracked
+            .iter()
+            .flat_map(|path| path.ancestors().skip(1))
+            .collect();
+        let names = |directory: &Path| {
+            let repository = (directory != Path::new("")).then_some(".git");
+            let paths = RULES.into_iter().chain(repository);
+            paths.map(|name| directory.join(name)).collect::<Vec<_>>()
+        };
+        directories
+            .into_iter()
+            .flat_map(names)
+            .filter(|path| !tracked.contains(path))
+            .filter_map(|path| Some((Stamp::of(&self.root.join(&path))?, path)))
+            .map(|(stamp, path)| (path, stamp))
+            .collect()
+    }
+
+    /// The files below a nested repository's top, without those that it ignores. Its own settings
+    /// are not read.
+    fn files_below(&self, directory: &Path) -> Result<HashMap<PathBuf, Stamp>, GitError> {
+        let mut found = HashMap::new();
+        let mut pending = vec![PathBuf::new()];
+        while let Some(below) = pending.pop() {
+            let top = self.root.join(directory).join(&below);
+            if !top.is_dir() || self.leads_away(&directory.join(&below)) {
+                continue;
+            }
+            if let Some(stamp) = Stamp::of(&top.join(".git"))
+                && !top.join(".git").is_dir()
+            {
+                found.insert(below.join(".git"), stamp);
+            }
+            let output = succeed(
+                "ls-files",
+                self.git_in(&top)
+                    .env("GIT_INDEX_FILE", self.admin.join("no-index"))
+                    .args(["ls-files", "-z", "--others", "--exclude-standard"]),
+            )?;
+            for path in output.stdout.split(|&b| b == 0).filter(|p| !p.is_empty()) {
+                let path = below.join(OsStr::from_bytes(path));
+                if is_directory(&path) {
+                    pending.push(path);
+                } else if let Some(stamp) = Stamp::of(&self.root.join(directory).join(&path)) {
+                    found.insert(path, stamp);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether some part of a path is a link.
+    fn leads_away(&self, path: &Path) -> bool {
+        let below = path.ancestors().filter(|part| *part != Path::new(""));
+        below.into_iter().any(|part| {
+            let part: PathBuf = part.components().collect();
+            self.root.join(part).is_symlink()
+        })
+    }
+
+    fn read_admin(&self) -> Result<BTreeMap<PathBuf, Entry>, GitError> {
+        let mut found = BTreeMap::new();
+        for path in self.admin_paths()? {
+            let full = self.admin.join(&path);
+            let metadata = full.symlink_metadata().map_err(file_error(&full))?;
+            let entry = if metadata.is_dir() {
+                Entry::Directory
+            } else {
+                Entry::File {
+                    bytes: read(&full)?,
+                    stamp: Stamp::new(&metadata),
+                    modified: metadata.modified().map_err(file_error(&full))?,
+                }
+            };
+            found.insert(path, entry);
+        }
+        Ok(found)
+    }
+
+    /// What is in the administrative directory, a directory before what it holds.
+    fn admin_paths(&self) -> Result<Vec<PathBuf>, GitError> {
+        let mut found: Vec<PathBuf> = Vec::new();
+        let mut pending = vec![PathBuf::new()];
+        while let Some(directory) = pending.pop() {
+            let full = self.admin.join(&directory);
+            for entry in std::fs::read_dir(&full).map_err(file_error(&full))? {
+                let entry = entry.map_err(file_error(&full))?;
+                let path = directory.join(entry.file_name());
+                if ["logs", "modules"]
+                    .iter()
+                    .any(|name| path == Path::new(name))
+                {
+                    continue;
+                }
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    pending.push(path.clone());
+                }
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Makes the administrative directory what it was: the index, HEAD, and no operation that was
+    /// begun.
+    fn put_back(&self, before: &Snapshot) -> Result<(), GitError> {
+        for directory in [&self.root, &self.admin] {
+            if !directory.symlink_metadata().is_ok_and(|now| now.is_dir()) {
+                remove(directory)?;
+                std::fs::create_dir_all(directory).map_err(file_error(directory))?;
+            }
+        }
+        for path in self.admin_paths()? {
+            if !before.admin.contains_key(&path) {
+                remove(&self.admin.join(path))?;
+            }
+        }
+        for (path, entry) in &before.admin {
+            let path = self.admin.join(path);
+            match entry {
+                Entry::Directory if path.symlink_metadata().is_ok_and(|now| now.is_dir()) => {}
+                Entry::Directory => {
+                    remove(&path)?;
+                    std::fs::create_dir(&path).map_err(file_error(&path))?;
+                }
+                Entry::File { stamp, .. } if Stamp::of(&path) == Some(*stamp) => {}
+                Entry::File {
+                    bytes, modified, ..
+                } => {
+                    replace(&path, bytes)?;
+                    set_modified(&path, *modified)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether git lists a path as a directory.
+fn is_directory(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b"/")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, GitError> {
+    std::fs::read(path).map_err(file_error(path))
+}
+
+fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> GitError {
+    let path = path.to_owned();
+    move |error| GitError::File { path, error }
+}
+
+/// Removes whatever is there, a link and not what it leads to.
+fn remove(path: &Path) -> Result<(), GitError> {
+    let removed = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(_) => return Ok(()),
+    };
+    match removed {
+        // With the directory that it was in.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a file in the place of whatever is there.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+    use std::io::Write;
+    remove(path)?;
+    std::fs::File::create_new(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(file_error(path))
+}
+
+fn set_modified(path: &Path, modified: SystemTime) -> Result<(), GitError> {
+    std::fs::File::options()
+        .append(true)
+        .open(path)
+        .and_then(|file| file.set_modified(modified))
+        .map_err(file_error(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::super::testing::{Place, user_git, write};
+    use super::*;
+
+    const FILES: &[(&str, &str)] = &[
+        ("t", "target"),
+        ("a", "one"),
+        ("sub/b", "two"),
+        (".gitignore", "*.log\nbuild/\n"),
+    ];
+
+    /// What is found after something was done in a worktree in which `t` may change.
+    fn touched(act: impl FnOnce(&Place, &Path)) -> Touched {
+        let place = Place::new(FILES);
+        touched_in(&place, act)
+    }
+
+    fn touched_in(place: &Place, act: impl FnOnce(&Place, &Path)) -> Touched {
+        let ours = place.worktree();
+        let before = ours.snapshot().unwrap();
+        act(place, &ours.root);
+        let found = ours.touched(&before, &["t".into()]).unwrap();
+        // HEAD, index and the pointer are back, whatever was done.
+        assert_eq!(ours.head(), before.head);
+        assert_eq!(read(&ours.root.join(".git")).unwrap(), before.pointer);
+        let Some(Entry::File { bytes, .. }) = before.admin.get(Path::new("index")) else {
+            panic!("no index");
+        };
+        assert_eq!(read(&ours.admin.join("index")).unwrap(), *bytes);
+        assert!(!ours.admin.join("index.lock").exists());
+        found
+    }
+
+    fn paths(touched: &Touched) -> Vec<&str> {
+        touched.paths.iter().map(|p| p.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_target_and_what_is_ignored_may_change() {
+        let found = touched(|_, root| {
+            write(root, "t", "another");
+            write(root, "x.log", "");
+            write(root, "build/deep/x", "");
+            // As tools do with their caches.
+            write(root, "cache/.gitignore", "*");
+            write(root, "cache/x", "");
+        });
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn every_kind_of_change_is_found() {
+        type Case = (fn(&Path), &'static [&'static str]);
+        let cases: &[Case] = &[
+            (|root| write(root, "a", "ONE"), &["a"]),
+            (|root| std::fs::remove_file(root.join("a")).unwrap(), &["a"]),
+            (
+                |root| {
+                    let mode = std::fs::Permissions::from_mode(0o755);
+                    std::fs::set_permissions(root.join("a"), mode).unwrap();
+                },
+                &["a"],
+            ),
+            (
+                |root| {
+                    std::fs::remove_file(root.join("a")).unwrap();
+                    symlink("t", root.join("a")).unwrap();
+                },
+                &["a"],
+            ),
+            (
+                |root| {
+                    std::fs::rename(root.join("sub"), root.join("elsewhere")).unwrap();
+                    symlink("elsewhere", root.join("sub")).unwrap();
+                },
+                &["elsewhere/b", "sub", "sub/b"],
+            ),
+            (
+                |root| {
+                    write(root, "new/x", "");
+                    write(root, "new/deep/y", "");
+                },
+                &["new/deep/y", "new/x"],
+            ),
+            (|root| write(root, "T", ""), &["T"]),
+            (
+                |root| {
+                    std::fs::remove_file(root.join("t")).unwrap();
+                    write(root, "t/x", "");
+                },
+                &["t/x"],
+            ),
+            // Rules that ignore themselves.
+            (
+                |root| {
+                    write(root, "sub/.gitignore", "*");
+                    write(root, "sub/planted", "");
+                },
+                &["sub/.gitignore"],
+            ),
+            (|root| write(root, "sub/.git/config", ""), &["sub/.git"]),
+        ];
+        for (n, (act, expected)) in cases.iter().enumerate() {
+            let found = touched(|_, root| act(root));
+            assert_eq!(paths(&found), *expected, "case {n}");
+            assert_eq!(found.count, expected.len(), "case {n}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_same_size_and_time_is_found() {
+        for _ in 0..5 {
+            let found = touched(|_, root| {
+                let path = root.join("a");
+                let modified = path.metadata().unwrap().modified().unwrap();
+                write(root, "a", "ONE");
+                set_modified(&path, modified).unwrap();
+            });
+            assert_eq!(paths(&found), ["a"]);
+        }
+        // A file that was old before the index was written, which git does not read.
+        let place = Place::new(FILES);
+        let ours = place.worktree();
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        set_modified(&ours.root.join("a"), old).unwrap();
+        ours.reset(&ours.head().unwrap()).unwrap();
+        let before = ours.snapshot().unwrap();
+        write(&ours.root, "a", "ONE");
+        set_modified(&ours.root.join("a"), old).unwrap();
+        assert_eq!(paths(&ours.touched(&before, &[]).unwrap()), ["a"]);
+    }
+
+    #[test]
+    fn what_the_index_hides_is_found() {
+        for flag in ["--assume-unchanged", "--skip-worktree"] {
+            let found = touched(|_, root| {
+                user_git(root, &["update-index", flag, "a"]);
+                write(root, "a", "changed");
+            });
+            assert_eq!(paths(&found), ["a"], "{flag}");
+        }
+        let found = touched(|_, root| {
+            write(root, "a", "changed");
+            write(root, "staged", "");
+            user_git(root, &["add", "--all"]);
+            write(root, "a", "one");
+        });
+        assert_eq!(paths(&found), ["staged"]);
+        // And by settings.
+        let found = touched(|place, root| {
+            for setting in ["core.fileMode", "core.symlinks", "core.trustctime"] {
+                place.git(&["config", setting, "false"]);
+            }
+            place.git(&["config", "core.ignoreCase", "true"]);
+            place.git(&["config", "status.showUntrackedFiles", "no"]);
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(root.join("a"), mode).unwrap();
+            write(root, "T", "");
+        });
+        assert_eq!(paths(&found), ["T", "a"]);
+        let found = touched(|place, root| {
+            write(&place.top(), ".git/info/exclude", "planted\n");
+            write(root, "planted", "");
+        });
+        assert_eq!(found.count, 1);
+        assert!(found.paths[0].ends_with("info/exclude"), "{found:?}");
+    }
+
+    #[test]
+    fn a_worktree_that_hides_changes_is_written_anew() {
+        let place = Place::new(FILES);
+        let ours = place.worktree();
+        for flag in ["--assume-unchanged", "--skip-worktree"] {
+            user_git(&ours.root, &["update-index", flag, "a"]);
+            write(&ours.root, "a", "changed");
+            ours.reset(&ours.head().unwrap()).unwrap();
+            assert_eq!(read(&ours.root.join("a")).unwrap(), b"one", "{flag}");
+        }
+    }
+
+    #[test]
+    fn commits_and_operations_are_undone() {
+        let found = touched(|_, root| {
+            write(root, "a", "committed");
+            user_git(root, &["commit", "--quiet", "--all", "--message=mine"]);
+        });
+        assert_eq!(paths(&found), ["a"]);
+        assert!(found.head);
+
+        let found = touched(|_, root| {
+            user_git(root, &["switch", "--quiet", "--create", "other"]);
+        });
+        assert!(found.is_empty(), "{found:?}");
+
+        let place = Place::new(FILES);
+        let found = touched_in(&place, |place, root| {
+            let admin = place.top().join(".git/worktrees/ours");
+            user_git(root, &["bisect", "start"]);
+            write(&admin, "MERGE_HEAD", &place.repository().head);
+            write(&admin, "rebase-merge/onto", "");
+            write(&admin, "index.lock", "");
+            write(&admin, "commondir", "/nowhere");
+        });
+        assert!(found.is_empty(), "{found:?}");
+        let admin = place.top().join(".git/worktrees/ours");
+        assert!(!admin.join("rebase-merge").exists() && !admin.join("MERGE_HEAD").exists());
+    }
+
+    #[test]
+    fn a_worktree_that_is_gone_is_told() {
+        let all = [".gitignore", "a", "sub/b", "t"];
+        let found = touched(|place, root| {
+            let root = root.to_str().unwrap();
+            place.git(&["worktree", "remove", "--force", root]);
+        });
+        assert_eq!(found.count, all.len() - 1);
+        let found = touched(|place, root| {
+            std::fs::remove_dir_all(root).unwrap();
+            symlink(place.top(), root).unwrap();
+        });
+        assert_eq!(found.count, all.len() - 1);
+    }
+
+    #[test]
+    fn refs_may_be_kept_in_tables() {
+        let place = Place::new(FILES);
+        std::fs::remove_dir_all(place.top().join(".git/logs")).unwrap();
+        place.git(&["refs", "migrate", "--ref-format=reftable"]);
+        let found = touched_in(&place, |_, root| {
+            write(root, "t", "committed");
+            user_git(root, &["commit", "--quiet", "--all", "--message=mine"]);
+        });
+        assert_eq!(found.count, 0);
+        assert!(found.head);
+    }
+
+    #[test]
+    fn the_pointer_is_put_back() {
+        let cases: [fn(&Path); 4] = [
+            |root| write(root, ".git", "gitdir: /nowhere\n"),
+            |root| std::fs::remove_file(root.join(".git")).unwrap(),
+            |root| {
+                std::fs::remove_file(root.join(".git")).unwrap();
+                user_git(root, &["init", "--quiet"]);
+            },
+            |root| {
+                std::fs::rename(root.join(".git"), root.join("x.log")).unwrap();
+                symlink("x.log", root.join(".git")).unwrap();
+            },
+        ];
+        for act in cases {
+            let found = touched(|_, root| act(root));
+            assert!(found.pointer && found.count == 0, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_there_before_may_stay() {
+        let place = Place::new(FILES);
+        let ours = place.worktree();
+        let root = &ours.root;
+        symlink(place.top(), root.join("shared")).unwrap();
+        write(root, "made", "by setup");
+        write(root, "a", "changed by setup");
+        user_git(root, &["init", "--quiet", "nested"]);
+        write(root, "nested/x", "");
+        let before = ours.snapshot().unwrap();
+        assert!(ours.touched(&before, &[]).unwrap().is_empty());
+        write(root, "made", "by another");
+        std::fs::remove_file(root.join("shared")).unwrap();
+        write(root, "a", "changed again");
+        write(root, "nested/x", "changed");
+        let found = ours.touched(&before, &[]).unwrap();
+        assert_eq!(paths(&found), ["a", "made", "nested/x", "shared"]);
+    }
+
+    #[test]
+    fn many_paths_are_counted() {
+        let found = touched(|_, root| {
+            for n in 0..50 {
+                write(root, &format!("new/{n}"), "");
+            }
+        });
+        assert_eq!((found.paths.len(), found.count), (NAMED, 50));
+    }
+
+    /// Settings that make git create `marker` when it reads them.
+    fn planted(marker: &Path) -> String {
+        let marker = marker.display();
+        format!(
+            "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = \"touch {marker}; :\"\n\
+             \thooksPath = .\n\tsshCommand = touch {marker}\n[filter \"f\"]\n\
+             \tclean = touch {marker}\n\tsmudge = touch {marker}\n"
+        )
+    }
+
+    #[test]
+    fn nothing_that_stands_in_the_worktree_is_run() {
+        let place = Place::new(FILES);
+        let marker = place.outside("marker");
+        let found = touched_in(&place, |_, root| {
+            user_git(root, &["init", "--quiet", "nested"]);
+            write(root, "nested/.gitattributes", "* filter=f\n");
+            write(root, "nested/x", "x");
+            user_git(
+                &root.join("nested"),
+                &[
+                    "-c",
+                    "user.name=x",
+                    "-c",
+                    "user.email=x",
+                    "commit",
+                    "--quiet",
+                    "--allow-empty",
+                    "--message=x",
+                ],
+            );
+            write(root, "nested/.git/config", &planted(&marker));
+            // A tracked directory that becomes a repository, and the worktree's own.
+            std::fs::create_dir_all(root.join("sub/.git")).unwrap();
+            for name in ["HEAD", "objects", "refs"] {
+                let from = root.join("nested/.git").join(name);
+                std::fs::rename(from, root.join("sub/.git").join(name)).unwrap();
+            }
+            write(root, "sub/.git/config", &planted(&marker));
+            user_git(root, &["init", "--quiet", "second"]);
+            write(root, "second/.git/config", &planted(&marker));
+            write(root, "second/.gitattributes", "* filter=f\n");
+            std::fs::remove_file(root.join(".git")).unwrap();
+            std::fs::create_dir(root.join(".git")).unwrap();
+            write(root, ".git/config", &planted(&marker));
+        });
+        assert!(found.pointer);
+        let expected = ["nested/.gitattributes", "nested/x", "second/", "sub/.git"];
+        assert_eq!(paths(&found), expected);
+        assert!(!marker.exists());
+        // Where git goes in, it does run it.
+        let root = place.outside("ours");
+        user_git(&root.join("second"), &["add", "--all"]);
+        assert!(marker.exists());
+    }
+
+    #[test]
+    fn submodules_are_looked_at_from_outside() {
+        let library = Place::new(&[("l", "library"), (".gitignore", "*.log")]);
+        let place = Place::new(FILES);
+        let from = library.top();
+        place.git(&[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            from.to_str().unwrap(),
+            "lib",
+        ]);
+        place.git(&[
+            "config",
+            "--file",
+            ".gitmodules",
+            "submodule.lib.ignore",
+            "all",
+        ]);
+        place.git(&["commit", "--quiet", "--all", "--message=library"]);
+        let marker = place.outside("marker");
+        let populate = |ours: &Worktree| {
+            let update = ["submodule", "--quiet", "update", "--init"];
+            let allow = ["-c", "protocol.file.allow=always"];
+            user_git(&ours.root, &[&allow[..], &update[..]].concat());
+        };
+
+        // Empty, as git makes it.
+        let ours = place.worktree();
+        let before = ours.snapshot().unwrap();
+        assert!(ours.touched(&before, &[]).unwrap().is_empty());
+        write(&ours.root, "lib/planted", "");
+        assert_eq!(paths(&ours.touched(&before, &[]).unwrap()), ["lib/planted"]);
+        std::fs::remove_file(ours.root.join("lib/planted")).unwrap();
+
+        populate(&ours);
+        let before = ours.snapshot().unwrap();
+        write(&ours.root, "lib/x.log", "");
+        assert!(ours.touched(&before, &[]).unwrap().is_empty());
+        let settings = ours.admin.join("modules/lib/config");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, planted(&marker) + &text).unwrap();
+        write(&ours.root, "lib/.gitattributes", "* filter=f\n");
+        write(&ours.root, "lib/l", "changed");
+        let found = ours.touched(&before, &[]).unwrap();
+        assert_eq!(paths(&found), ["lib/.gitattributes", "lib/l"]);
+        assert!(!marker.exists());
+        // Where git goes in, it does run it.
+        user_git(&ours.root, &["status", "--ignore-submodules=none"]);
+        assert!(marker.exists());
+
+        std::fs::write(&settings, text).unwrap();
+        let who = [
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x",
+            "commit",
+            "--quiet",
+        ];
+        user_git(
+            &ours.root.join("lib"),
+            &[&who[..], &["--all", "--message=x"]].concat(),
+        );
+        let found = ours.touched(&before, &[]).unwrap();
+        assert_eq!(paths(&found), ["lib", "lib/.gitattributes", "lib/l"]);
+    }
+}
