@@ -1,5 +1,6 @@
 //! `run`: judge candidates against the incumbent, one or all night.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -310,6 +311,7 @@ fn judge(
     if order.bounds.unattended {
         summarise(
             context,
+            project,
             &lab,
             before.as_ref(),
             history,
@@ -319,14 +321,15 @@ fn judge(
         return Ok(finish(outcome.ended?, lab.directory())?);
     }
     match (outcome.ended?, outcome.last) {
-        (_, Some(judged)) => show(
-            context,
-            &lab,
-            &judged,
-            history.incumbent.as_ref(),
-            order.agent.is_some(),
-            arguments.json,
-        ),
+        (_, Some((candidate, judged))) => {
+            let shown = Shown {
+                candidate: &candidate,
+                judged: &judged,
+                best: history.incumbent.as_ref(),
+                left_alone: outcome.left_alone,
+            };
+            show(context, project, &lab, &shown, arguments.json);
+        }
         (Ended::Stopped, None) => return Err(context.stopped().into()),
         (_, None) if new => {
             if let Some(incumbent) = history.incumbent.as_ref().filter(|_| arguments.json) {
@@ -430,6 +433,7 @@ fn introduce(context: &Context, lab: &Lab<'_>, order: &Order, history: &History)
 
 fn summarise(
     context: &Context,
+    project: &Project,
     lab: &Lab<'_>,
     before: Option<&Incumbent>,
     history: &History,
@@ -500,27 +504,51 @@ fn summarise(
         ui.info(&format!("ended: {ended}"));
     }
     if tally.keeps > 0 && is_on_branch {
-        ui.hint(&take_over(lab));
+        if let Some(how) = take_over(project, lab) {
+            ui.hint(&how);
+        }
     }
 }
 
-fn take_over(lab: &Lab<'_>) -> String {
-    format!(
-        "to take it over: `git checkout {} && git merge autoresearch/{}`",
-        quoted_targets(lab),
-        lab.id()
-    )
+/// How to get the best version into the checkout, without losing what is there; none where it is
+/// there, or git cannot tell.
+fn take_over(project: &Project, lab: &Lab<'_>) -> Option<String> {
+    let targets = project.paths(&lab.experiment().target);
+    let branch = format!("autoresearch/{}", lab.id());
+    let (now, changed) = project.repository.state(&targets).ok()?;
+    if now.as_deref() == Some(&branch) {
+        return None;
+    }
+    let merge = format!("git merge {branch}");
+    if changed.is_empty() {
+        return Some(format!("to take it over: `{merge}`"));
+    }
+    if project
+        .repository
+        .is_as_in(&lab.id().branch(), &targets)
+        .ok()?
+    {
+        // Git does not merge over changes, though they are the same.
+        let paths: Vec<String> = changed.iter().map(|path| from_top(path)).collect();
+        return Some(format!(
+            "to take it over: `git checkout -- {} && {merge}`",
+            paths.join(" ")
+        ));
+    }
+    Some(format!(
+        "to take it over: commit or stash what you have changed in {} first, then `{merge}`",
+        changed
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    ))
 }
 
-fn quoted_targets(lab: &Lab<'_>) -> String {
-    lab.experiment()
-        .target
-        .iter()
-        .map(|path| {
-            shlex::try_quote(path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned())
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
+/// A path as git takes it wherever in the checkout it is called.
+fn from_top(path: &Path) -> String {
+    let path = format!(":/{}", path.display());
+    shlex::try_quote(&path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned())
 }
 
 /// Whether a loop ended as it was meant to.
@@ -538,51 +566,55 @@ fn finish(ended: Ended, directory: &std::path::Path) -> Result<(), Failure> {
     )))
 }
 
-fn show(
-    context: &Context,
-    lab: &Lab<'_>,
-    judged: &Judged,
-    incumbent: Option<&Incumbent>,
-    from_agent: bool,
-    as_json: bool,
-) {
+/// One verdict to be shown.
+struct Shown<'a> {
+    candidate: &'a Try,
+    judged: &'a Judged,
+    best: Option<&'a Incumbent>,
+    left_alone: bool,
+}
+
+fn show(context: &Context, project: &Project, lab: &Lab<'_>, shown: &Shown<'_>, as_json: bool) {
+    let Shown {
+        candidate,
+        judged,
+        best,
+        left_alone,
+    } = *shown;
     let ui = &context.ui;
     if as_json {
-        ui.json(&json!({
-            "experiment": lab.id().to_string(),
-            "n": judged.n,
-            "verdict": judged.verdict,
-            "reason": judged.reason,
-            "metric": lab.policy().metric,
-            "value": judged.value,
-            "incumbent_value": judged.incumbent_value,
-            "best": incumbent.map(|incumbent| json!({
-                "value": incumbent.value,
-                "commit": incumbent.commit,
-            })),
-            "seconds": judged.seconds,
-        }));
+        let mut line = as_line(&lab.id().to_string(), candidate, judged, lab.policy());
+        line["best"] = json!(best.map(|best| json!({
+            "value": best.value,
+            "commit": best.commit,
+        })));
+        ui.json(&line);
         return;
     }
     ui.verdict(judged.verdict, &judged.reason);
-    let best = incumbent.map_or("", |incumbent| git::short(&incumbent.commit));
+    let best = best.map_or("", |best| git::short(&best.commit));
     if judged.verdict == Verdict::Keep {
         ui.info(&format!(
             "commit {best} is the best so far, on the branch autoresearch/{}",
             lab.id()
         ));
-        ui.hint(&take_over(lab));
+        if let Some(how) = take_over(project, lab) {
+            ui.hint(&how);
+        }
         return;
     }
-    let stays = format!("this try stays at {}", lab.id().candidate(judged.n));
-    ui.info(&if from_agent {
-        stays
-    } else {
-        format!(
-            "the best version ({best}) is back in {}; {stays}",
-            quoted_targets(lab)
-        )
-    });
+    // Where nothing was proposed, its ref is the best version.
+    if candidate.commit != candidate.parent {
+        let stays = format!("this try stays at {}", lab.id().candidate(judged.n));
+        ui.info(&if candidate.agent.is_some() || left_alone {
+            stays
+        } else {
+            format!(
+                "the best version ({best}) is back in {}; {stays}",
+                lab.experiment().target.join(", ")
+            )
+        });
+    }
     if judged.verdict == Verdict::Crash {
         let directory = lab.directory().join(format!("runs/{:04}", judged.n));
         // What failed is the agent where nothing was measured.

@@ -259,14 +259,13 @@ impl Ui {
                 }
             }
             Notice::Baseline(baseline) => self.info(&format!(
-                "baseline: {} {} {} ({})",
+                "baseline: {} {} ({})",
                 baseline.metric,
-                decision::number(baseline.value),
-                baseline.unit,
+                value(baseline.value, &baseline.unit),
                 seconds(baseline.seconds)
             )),
             Notice::MeaningChanged => self.info(
-                "the evaluator or its settings are others than at the baseline: measuring it again",
+                "the evaluator or its settings differ from the baseline's: measuring it again",
             ),
             Notice::Trying(candidate) => {
                 let name = format!("try {}", candidate.n);
@@ -294,14 +293,14 @@ impl Ui {
                 git::short(commit)
             )),
             Notice::NotOnBranch(judged) => self.warning(&format!(
-                "try {} is kept and not on the branch, because somebody else moved that",
+                "try {} is kept and not on the branch, because somebody else moved it",
                 judged.n
             )),
             Notice::Stuck(tries) => self.info(&format!(
                 "{tries} tries in a row brought nothing: the agent is asked for another approach"
             )),
             Notice::NotNow { message, wait } => self.info(&format!(
-                "the agent has no answer now ({message}); asking again in {}",
+                "no answer now ({message}); asking again in {}",
                 seconds(wait.as_secs_f64())
             )),
             Notice::MeasuringAgain(failure) => {
@@ -311,20 +310,34 @@ impl Ui {
                 "the measurement is void, because it was stopped or the machine was asleep: measuring again",
             ),
             Notice::Newer(files) => self.warning(&format!(
-                "{} committed since the best version and not in what is measured: {}{}",
+                "{} committed since the best version, and what is measured does not have {}: {}{}",
                 count(files.len() as u64, "file was", "files were"),
-                files
-                    .first()
-                    .map_or_else(String::new, |path| path.display().to_string()),
+                if files.len() > 1 { "them" } else { "it" },
+                first(files),
                 if files.len() > 1 { ", ..." } else { "" }
             )),
+            Notice::NewerTarget(files) => self.warning(&format!(
+                "you have committed changes to {} that the best version does not have: this goes on from the best version, and merging it may conflict",
+                first(files),
+            )),
+            Notice::NoProgram(error) => self.warning(&format!(
+                "program.md cannot be read, so the agent does not get your words: {error}"
+            )),
+            Notice::BranchMadeAgain => {
+                self.warning("the experiment's branch was gone: it is made again");
+            }
             Notice::LeftAlone(files) => self.warning(&format!(
-                "left as they are, because they were edited meanwhile: {}",
+                "left alone, because of what was edited or staged there meanwhile: {}",
                 files.join(", ")
             )),
             Notice::Interrupted(candidate) => self.warning(&format!(
-                "try {} was interrupted and is recorded as a crash; your target is as you left it",
-                candidate.n
+                "try {} was interrupted and is recorded as a crash{}",
+                candidate.n,
+                if candidate.agent.is_some() {
+                    "; it is judged again without asking the agent"
+                } else {
+                    "; your target is as you left it"
+                }
             )),
             Notice::Unsettled(judged) => self.info(&format!(
                 "try {} was judged before an earlier run ended: {}",
@@ -396,6 +409,12 @@ impl Inner {
             None => write(),
         }
     }
+}
+
+fn first(files: &[std::path::PathBuf]) -> String {
+    files
+        .first()
+        .map_or_else(String::new, |path| path.display().to_string())
 }
 
 /// ` (claude, 41.2 s, $0.03)`.

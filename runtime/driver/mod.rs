@@ -72,7 +72,13 @@ pub enum Notice<'a> {
     Interrupted(&'a Try),
     /// A verdict of an earlier run that is put into effect only now.
     Unsettled(&'a Judged),
-    /// A kept candidate that is not on the branch, because somebody else moved that.
+    /// Those of the target's files that somebody has committed since: they are not what is improved.
+    NewerTarget(&'a [PathBuf]),
+    /// The owner's words for the agent cannot be read.
+    NoProgram(&'a std::io::Error),
+    /// The branch was gone, and is there again.
+    BranchMadeAgain,
+    /// A kept candidate that is not on the branch, because somebody else moved it.
     NotOnBranch(&'a Judged),
     Evaluator(Event<'a>),
     NotShared(&'a str),
@@ -99,8 +105,10 @@ pub struct Outcome {
     /// What is recorded is so even where the run ended with a failure.
     pub ended: Result<Ended, Failure>,
     pub tally: Tally,
-    /// The last verdict.
-    pub last: Option<Judged>,
+    /// The last verdict, and its candidate.
+    pub last: Option<(Try, Judged)>,
+    /// Whether files were left alone that somebody edited meanwhile.
+    pub left_alone: bool,
 }
 
 /// What a run did, in numbers.
@@ -282,13 +290,22 @@ impl<'a> Lab<'a> {
         }
         let targets = self.project.paths(self.targets());
         let experiments = self.project.prefix().join(DIRECTORY);
-        let newer: Vec<PathBuf> = repository
+        let (newer_targets, newer): (Vec<PathBuf>, Vec<PathBuf>) = repository
             .changed(&incumbent.commit, &repository.head)?
             .into_iter()
-            .filter(|path| !targets.contains(path) && !path.starts_with(&experiments))
-            .collect();
+            .filter(|path| !path.starts_with(&experiments))
+            .partition(|path| targets.contains(path));
         if !newer.is_empty() {
             (self.notify)(Notice::Newer(&newer));
+        }
+        // They may also be what they were before the first keep.
+        if !newer_targets.is_empty()
+            && repository
+                .changed(&baseline.commit, &repository.head)?
+                .iter()
+                .any(|path| targets.contains(path))
+        {
+            (self.notify)(Notice::NewerTarget(&newer_targets));
         }
         Ok(())
     }

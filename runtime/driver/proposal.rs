@@ -116,12 +116,41 @@ impl Lab<'_> {
         if contents == place.incumbent_contents {
             return Ok(Proposed::Over(Ended::NothingToTry));
         }
+        self.check_is_somebodys(journal.history(), incumbent)?;
         let description = match text::clean_line(description, DESCRIPTION_LIMIT) {
             empty if empty.is_empty() => None,
             description => Some(description),
         };
         let candidate = place.candidate(incumbent, description, Some(&contents));
         self.commit_and_make_ready(place, candidate, contents)
+    }
+
+    /// Fails where the checkout's target is as it was before the first keep: nobody has changed it,
+    /// and after a discard the best version would take its place.
+    fn check_is_somebodys(&self, history: &History, incumbent: &Incumbent) -> Result<(), Failure> {
+        let baseline = history.baseline.as_ref().map(|baseline| &baseline.commit);
+        let Some(baseline) = baseline.filter(|commit| **commit != incumbent.commit) else {
+            return Ok(());
+        };
+        let repository = &self.project.repository;
+        let paths = self.paths();
+        if !repository.is_as_in(&repository.head, &paths)?
+            || !repository.is_as_in(baseline, &paths)?
+        {
+            return Ok(());
+        }
+        Err(Failure::input(format!(
+            "there is nothing to try: {} as at the start, and not the best one so far",
+            if paths.len() == 1 {
+                "the target is"
+            } else {
+                "the targets are"
+            }
+        ))
+        .hint(format!(
+            "edit {} first, or have an agent do it with `--agent`",
+            self.targets().join(", ")
+        )))
     }
 
     /// Takes up again what an agent proposed and nobody judged.

@@ -31,6 +31,12 @@ impl Lab<'_> {
             Contents::read(&self.project.directory, self.targets())?;
         }
         self.warn_of_newer_files(journal.history())?;
+        self.check_branch_is_free()?;
+        if let Proposer::Agent(_) = proposer
+            && let Err(error) = std::fs::read(self.found.directory.join("program.md"))
+        {
+            (self.notify)(Notice::NoProgram(&error));
+        }
         for detour in detour::find(self.project, &self.found.experiment) {
             (self.notify)(Notice::Detour(&detour));
         }
@@ -69,6 +75,7 @@ impl Lab<'_> {
                 Proposer::Agent(_) => Some(ConfigGuard::new(&self.project.repository)?),
             },
             last: None,
+            left_alone: false,
         };
         let start = match (moved, incumbent) {
             (Some(commit), _) => Some(commit),
@@ -80,6 +87,7 @@ impl Lab<'_> {
             ended,
             tally: run.tally,
             last: run.last,
+            left_alone: run.left_alone,
         })
     }
 }
@@ -97,7 +105,8 @@ pub(super) struct Run<'a> {
     pub(super) crashed: Option<(u64, Contents)>,
     /// What git could be made to run when the run began.
     pub(super) guard: Option<ConfigGuard>,
-    last: Option<Judged>,
+    last: Option<(Try, Judged)>,
+    left_alone: bool,
 }
 
 impl Run<'_> {
@@ -177,6 +186,7 @@ impl Run<'_> {
                 if lab.branch_elsewhere(&incumbent.commit)?.is_some() {
                     return Err(lab.branch_moved());
                 }
+                lab.check_branch_is_free()?;
                 let retaken = lab.take_again(journal, &incumbent)?;
                 match retaken {
                     Some(retaken) => retaken,
@@ -305,7 +315,7 @@ impl Run<'_> {
             judged: &judged,
             policy: &lab.policy,
         });
-        lab.settle(journal, &turn.candidate, &judged, || {
+        self.left_alone = lab.settle(journal, &turn.candidate, &judged, || {
             Ok((turn.incumbent_contents.clone(), turn.contents.clone()))
         })?;
         if let (Verdict::Keep, Some(tree)) = (judged.verdict, &turn.candidate_tree) {
@@ -319,7 +329,7 @@ impl Run<'_> {
         if since > 0 && since.is_multiple_of(STUCK_AFTER) {
             (lab.notify)(Notice::Stuck(since));
         }
-        self.last = Some(judged);
+        self.last = Some((turn.candidate, judged));
         Ok(())
     }
 

@@ -53,6 +53,7 @@ impl Lab<'_> {
         };
         journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
         self.settle(journal, candidate, &judged, || Err(out_of_step()))
+            .map(|_| ())
     }
 
     /// The candidate's commit with the values in its message.
@@ -89,38 +90,36 @@ impl Lab<'_> {
     }
 
     /// Puts a recorded verdict into effect. `contents` are the incumbent's and the candidate's.
+    /// Returns whether files were left alone that somebody has edited meanwhile.
     pub(super) fn settle(
         &self,
         journal: &mut Journal,
         candidate: &Try,
         judged: &Judged,
         contents: impl FnOnce() -> Result<(Contents, Contents), Failure>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
+        let mut left = Vec::new();
         let on_branch = self.publish(candidate, judged)?;
         let in_checkout = candidate.agent.is_none();
         if judged.verdict == Verdict::Keep {
             if on_branch {
-                let left = self.project.repository.follow(
+                let others = self.project.repository.follow(
                     &self.found.id.branch(),
                     &candidate.parent,
                     judged.kept_commit(candidate),
                     &self.project.paths(self.targets()),
                 )?;
-                let left: Vec<String> = left.iter().map(|p| p.display().to_string()).collect();
-                self.tell_left(&left);
+                left = others.iter().map(|p| p.display().to_string()).collect();
             }
         } else if in_checkout && !judged.unjudged {
             let (incumbent, contents) = contents()?;
-            self.tell_left(&incumbent.restore(&self.project.directory, &contents)?);
+            left = incumbent.restore(&self.project.directory, &contents)?;
+        }
+        if !left.is_empty() {
+            (self.notify)(Notice::LeftAlone(&left));
         }
         journal.append_unsynced(Recorded::Settled { n: candidate.n })?;
-        Ok(())
-    }
-
-    fn tell_left(&self, paths: &[String]) {
-        if !paths.is_empty() {
-            (self.notify)(Notice::LeftAlone(paths));
-        }
+        Ok(!left.is_empty())
     }
 
     /// Makes the candidate reachable and, for a keep, moves the branch to it. False where a keep is
@@ -142,7 +141,10 @@ impl Lab<'_> {
                 // An earlier run came this far.
                 Some(now) if now == commit => repository.update_refs(&[reachable])?,
                 // A run was killed between its baseline and the branch, or somebody deleted it.
-                None => repository.update_refs(&[reachable, moved_from("")])?,
+                None => {
+                    repository.update_refs(&[reachable, moved_from("")])?;
+                    (self.notify)(Notice::BranchMadeAgain);
+                }
                 Some(_) => {
                     (self.notify)(Notice::NotOnBranch(judged));
                     repository.update_refs(&[reachable])?;
@@ -164,6 +166,18 @@ impl Lab<'_> {
         Ok(repository
             .resolve(&branch)?
             .filter(|commit| commit != expected))
+    }
+
+    /// Fails where somebody is rebasing the branch.
+    pub(super) fn check_branch_is_free(&self) -> Result<(), Failure> {
+        let id = &self.found.id;
+        if self.project.repository.is_being_rebased(&id.branch()) {
+            return Err(Failure::input(format!(
+                "somebody is rebasing the branch `autoresearch/{id}`"
+            ))
+            .hint("finish that, or `git rebase --abort`, and run again; every try is recorded"));
+        }
+        Ok(())
     }
 
     pub(super) fn branch_moved(&self) -> Failure {

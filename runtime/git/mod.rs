@@ -13,6 +13,7 @@ mod scope;
 mod testing;
 mod worktree;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,10 @@ impl From<GitError> for Failure {
             {
                 Failure::new(Exit::Failure, message)
                     .hint("make room, or make it writable, and run again: nothing is lost")
+            }
+            GitError::Failed { message: said, .. } if said.contains("dubious ownership") => {
+                Failure::new(Exit::Environment, message)
+                    .hint("if you trust it: `git config --global --add safe.directory DIRECTORY`")
             }
             GitError::Failed { .. } => {
                 Failure::new(Exit::Environment, message).hint("mend the repository and run again")
@@ -304,20 +309,79 @@ impl Repository {
         }
     }
 
+    /// Whether somebody is rebasing a branch, here or in another worktree: git itself does not move
+    /// it then.
+    pub fn is_being_rebased(&self, branch: &str) -> bool {
+        self.administrations()
+            .flat_map(|admin| ["rebase-merge", "rebase-apply"].map(|name| admin.join(name)))
+            .filter_map(|rebase| std::fs::read_to_string(rebase.join("head-name")).ok())
+            .any(|name| name.trim() == branch)
+    }
+
+    /// The administrative directories of all checkouts: the repository itself, and its worktrees.
+    fn administrations(&self) -> impl Iterator<Item = PathBuf> {
+        let others = std::fs::read_dir(self.common.join("worktrees"));
+        std::iter::once(self.common.clone()).chain(
+            others
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path())),
+        )
+    }
+
     /// Whether a branch is checked out, here or in another worktree.
     pub fn is_checked_out(&self, branch: &str) -> bool {
         let line = format!("ref: {branch}");
-        let others = std::fs::read_dir(self.common.join("worktrees"));
         self.branch == branch
-            || std::iter::once(self.common.clone())
-                .chain(
-                    others
-                        .into_iter()
-                        .flatten()
-                        .filter_map(|entry| Some(entry.ok()?.path())),
-                )
+            || self
+                .administrations()
                 .filter_map(|admin| std::fs::read_to_string(admin.join("HEAD")).ok())
                 .any(|head| head.trim() == line)
+    }
+
+    /// What the checkout has checked out: its branch, if it is at one, and which of `paths`
+    /// (relative to the top) are not as committed.
+    pub fn state(&self, paths: &[PathBuf]) -> Result<(Option<String>, Vec<PathBuf>), GitError> {
+        let output = succeed(
+            "status",
+            self.git()
+                .args(["status", "--porcelain", "--branch", "-z", "--no-renames"])
+                .args(["--untracked-files=no", "--"])
+                .args(paths),
+        )?;
+        let mut entries = output.stdout.split(|&b| b == 0);
+        let branch = entries
+            .next()
+            .and_then(|line| std::str::from_utf8(line.strip_prefix(b"## ")?).ok())
+            .map(|line| line.split("...").next().unwrap_or(line).to_owned());
+        let changed = entries
+            .filter_map(|entry| Some(PathBuf::from(OsStr::from_bytes(entry.get(3..)?))))
+            .collect();
+        Ok((branch, changed))
+    }
+
+    /// Whether files in the checkout have the text that they have in a commit. (`git diff` would
+    /// write the user's index.)
+    pub fn is_as_in(&self, commit: &str, paths: &[PathBuf]) -> Result<bool, GitError> {
+        let output = run(self.git().args(["hash-object", "--"]).args(paths))?;
+        if !output.status.success() {
+            // One of them is not there.
+            return Ok(false);
+        }
+        let here = String::from_utf8_lossy(&output.stdout);
+        let output = succeed(
+            "ls-tree",
+            self.git()
+                .args(["ls-tree", "-z", "--full-tree", commit, "--"])
+                .args(paths),
+        )?;
+        let there: BTreeMap<PathBuf, String> = listed(&output.stdout)
+            .filter_map(|(path, words)| Some((path, (*words.get(2)?).to_owned())))
+            .collect();
+        Ok(paths
+            .iter()
+            .zip(here.lines())
+            .all(|(path, object)| there.get(path).is_some_and(|there| there == object)))
     }
 
     /// Changes refs, all or none: `(ref, new, old)`, where `old` is what it must be now; `None`

@@ -26,6 +26,8 @@ pub const ARGUMENT: &str = "__launch";
 
 /// How long to wait at a time, to see where it took longer.
 const SLICE: Duration = Duration::from_millis(500);
+/// Between TERM and KILL where the host has died.
+const HOSTLESS_GRACE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
@@ -237,14 +239,37 @@ fn watch(pid: i32, deadline: Instant, grace: Duration, control: &UnixStream, sha
         tree::signal_descendants(tree::own_pid(), libc::SIGTERM);
         state
     };
-    let (state, _) = shared
-        .changed
-        .wait_timeout_while(state, grace, |state| !state.ended)
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut state = state;
+    let mut until = Instant::now() + grace;
+    loop {
+        // Nobody waits for a tidy end any more; and it is to leave no trace behind the host's.
+        if host_is_gone(control) {
+            until = until.min(Instant::now() + HOSTLESS_GRACE);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if state.ended || left.is_zero() {
+            break;
+        }
+        (state, _) = shared
+            .changed
+            .wait_timeout_while(state, left.min(HOSTLESS_GRACE), |state| !state.ended)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
     if !state.ended {
         tree::send(-pid, libc::SIGKILL);
         tree::signal_descendants(tree::own_pid(), libc::SIGKILL);
     }
+}
+
+/// Whether the other end of the control socket is closed altogether, not only its input's end here.
+fn host_is_gone(control: &UnixStream) -> bool {
+    let mut poll = libc::pollfd {
+        fd: control.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: one valid pollfd, and its count.
+    unsafe { libc::poll(&raw mut poll, 1, 0) > 0 && poll.revents & libc::POLLHUP != 0 }
 }
 
 /// Blocks until the deadline or the end of the control socket's input.

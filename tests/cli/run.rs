@@ -565,7 +565,7 @@ fn what_is_edited_meanwhile_is_left_alone() {
         let before = others(&place);
         gate.open();
         let judged = finish(run);
-        let left = judged.stderr.contains("left as they are");
+        let left = judged.stderr.contains("left alone");
         assert_eq!(
             left,
             expected == "discard" && edited.is_none_or(|text| text.len() != 100)
@@ -1178,4 +1178,76 @@ fn nothing_is_measured_while_a_killed_run_is_still_being_ended() {
     killed.wait().unwrap();
     std::fs::remove_file(place.outside("slow")).unwrap();
     assert_eq!(verdict(&place), "discard");
+}
+
+#[test]
+fn taking_a_result_over_costs_no_work() {
+    let place = sized(&[]);
+    place.write("t", "shorter");
+    let told = place.run(&["run"]).stderr;
+    // The checkout has what is kept, and git does not merge over that.
+    let whole = format!("`git checkout -- :/t && git merge autoresearch/{ID}`");
+    assert!(told.contains(&whole), "{told}");
+    let agent = ["run", "--agent-command", "printf short > t"];
+    place.write("t", "my own work");
+    let told = place.run(&agent).stderr;
+    let first = "commit or stash what you have changed in t first, then `git merge";
+    assert!(told.contains(first), "{told}");
+    place.git(&["checkout", "--", "t"]);
+    let agent = ["run", "--agent-command", "printf sh > t"];
+    let told = place.run(&agent).stderr;
+    assert!(
+        told.contains(&format!("over: `git merge autoresearch/{ID}`")),
+        "{told}"
+    );
+    place.git(&["merge", "--quiet", &format!("autoresearch/{ID}")]);
+    assert_eq!(place.read("t"), "sh");
+    place.git(&["checkout", "--quiet", &format!("autoresearch/{ID}")]);
+    let told = place
+        .run(&["run", "--agent-command", "printf s > t"])
+        .stderr;
+    assert!(!told.contains("take it over"), "{told}");
+}
+
+#[test]
+fn a_target_that_nobody_changed_is_not_judged() {
+    let place = sized(&[]);
+    place.write("t", "shorter");
+    place.run(&["run"]).succeeds();
+    place.git(&["checkout", "--quiet", "--", "t"]);
+    let before = everything(&place);
+    place
+        .run(&["run"])
+        .fails(3, "as at the start, and not the best one");
+    assert_same(&everything(&place), &before);
+    // Somebody's commit is somebody's change.
+    place.write("t", "longer than the best");
+    place.git(&["commit", "--quiet", "--all", "--message", "mine"]);
+    let outcome = place.run(&["run"]);
+    assert!(
+        outcome.stderr.contains("you have committed changes to t"),
+        "{outcome:#?}"
+    );
+    assert!(outcome.succeeds().starts_with("discard"));
+}
+
+#[test]
+fn a_branch_that_is_being_rebased_is_not_moved() {
+    let place = sized(&[]);
+    let branch = format!("autoresearch/{ID}");
+    place.write("t", "main's");
+    place.git(&["commit", "--quiet", "--all", "--message", "main's"]);
+    place.git(&["checkout", "--quiet", &branch]);
+    place.write("t", "branch's");
+    place.git(&["commit", "--quiet", "--all", "--message", "branch's"]);
+    let rebase = outcome(place.command("git").args(["rebase", "--quiet", "main"]));
+    assert_ne!(rebase.code, 0);
+    let before = place.git(&["rev-parse", &branch]);
+    let agent = ["run", "--agent-command", "printf s > t"];
+    place
+        .run(&agent)
+        .fails(3, "somebody is rebasing the branch");
+    assert_eq!(place.git(&["rev-parse", &branch]), before);
+    place.git(&["rebase", "--abort"]);
+    place.run(&agent).succeeds();
 }

@@ -377,7 +377,7 @@ fn another_checkout_of_the_branch_goes_along_as_far_as_nobody_works_in_it() {
     // Edited: the file stays, and git sees the edit against the new version.
     std::fs::write(&file, "mine").unwrap();
     let outcome = turn(&place, "");
-    assert!(outcome.stderr.contains("left as they are"), "{outcome:#?}");
+    assert!(outcome.stderr.contains("left alone"), "{outcome:#?}");
     outcome.succeeds();
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
     assert_eq!(status(&place, &at), " M t");
@@ -392,7 +392,7 @@ fn another_checkout_of_the_branch_goes_along_as_far_as_nobody_works_in_it() {
     let lock = place.git(&["-C", &at, "rev-parse", "--git-path", "index.lock"]);
     std::fs::write(&lock, "").unwrap();
     let outcome = turn(&place, "");
-    assert!(outcome.stderr.contains("left as they are"), "{outcome:#?}");
+    assert!(outcome.stderr.contains("left alone"), "{outcome:#?}");
     outcome.succeeds();
     std::fs::remove_file(&lock).unwrap();
     place.git(&["-C", &at, "reset", "--quiet", "--hard"]);
