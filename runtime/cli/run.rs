@@ -39,7 +39,8 @@ use crate::session::{Bounds, CRASHES_IN_A_ROW, Ended, UNFIT_IN_A_ROW};
 /// be measured, because a command failed or took too long.
 ///
 /// A first interrupt (Ctrl-C) or TERM ends what is going on and prints the summary; a second one
-/// ends the program at once. Either way nothing is lost: run again to go on.
+/// ends the program at once. Either way nothing is lost: run again to go on. A loop that you stop
+/// ends with exit code 0, one that pauses after too many crashes with 6.
 ///
 /// Without an experiment, `--evaluator` and `--target` make one.
 #[derive(Debug, clap::Args)]
@@ -60,10 +61,11 @@ pub(super) struct Args {
     /// Stop after this many candidates (implies `--loop`)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_experiments: Option<u64>,
-    /// Begin no new candidate after this time, such as 8h (implies `--loop`)
+    /// Begin no new candidate after this time, such as 8h; the last one is finished (implies `--loop`)
     #[arg(long, value_name = "TIME")]
     max_time: Option<String>,
-    /// Begin no new candidate once the agent has cost this much, in US dollars (implies `--loop`)
+    /// Begin no new candidate once agent and judge have cost this much, in US dollars (implies
+    /// `--loop`)
     #[arg(long, value_name = "USD")]
     max_cost: Option<f64>,
     #[command(flatten)]
