@@ -9,11 +9,11 @@ wit_bindgen::generate!({
 });
 
 pub use autoresearch::evaluator::command::{self, Output};
-pub use autoresearch::evaluator::progress;
 pub use autoresearch::evaluator::types::{
     CommandRole, Diagnostic, Direction, Measurement, MetricInfo, Parameter, Severity, Value,
     ValueType,
 };
+pub use autoresearch::evaluator::{model, progress};
 pub use exports::autoresearch::evaluator::evaluator::{
     Descriptor, Failure, Guest, Report, Request,
 };
