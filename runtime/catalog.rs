@@ -18,6 +18,18 @@ const BUILT_IN: &[(&str, &[u8])] = &[
         include_bytes!("../plugins/benchmark_size.wasm"),
     ),
     ("command", include_bytes!("../plugins/command.wasm")),
+    (
+        "llm_judge_content",
+        include_bytes!("../plugins/llm_judge_content.wasm"),
+    ),
+    (
+        "llm_judge_copy",
+        include_bytes!("../plugins/llm_judge_copy.wasm"),
+    ),
+    (
+        "llm_judge_prompt",
+        include_bytes!("../plugins/llm_judge_prompt.wasm"),
+    ),
 ];
 
 /// Read at most this much of a file, in bytes; the host refuses what is over its own limit.
