@@ -203,17 +203,23 @@ pub fn decide(policy: &Policy, candidate: f64, incumbent: f64) -> Ruling {
 
 /// `12.3 -> 9.1 ms (-26.0%)`.
 pub fn change(from: f64, to: f64, unit: &str) -> String {
-    let unit = if unit.is_empty() || unit.starts_with('/') {
-        unit.to_owned()
-    } else {
-        format!(" {unit}")
-    };
     let relative = (to - from) / from.abs() * 100.0;
+    let change = format!("{} -> {}", number(from), quantity(to, unit));
     if relative.is_finite() {
-        format!("{} -> {}{unit} ({relative:+.1}%)", number(from), number(to))
+        format!("{change} ({relative:+.1}%)")
     } else {
-        format!("{} -> {}{unit}", number(from), number(to))
+        change
     }
+}
+
+/// `9.1 ms`, `7.5/10`.
+pub fn quantity(value: f64, unit: &str) -> String {
+    let gap = if unit.is_empty() || unit.starts_with('/') {
+        ""
+    } else {
+        " "
+    };
+    format!("{}{gap}{unit}", number(value))
 }
 
 /// A number for people: whole where it is whole, else with four significant digits or more.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::decision::{Policy, number};
+use crate::decision::{Policy, number, quantity};
 use crate::journal::{History, Incumbent, Row};
 use crate::measure::Direction;
 use crate::text;
@@ -104,10 +104,7 @@ pub fn prompt(brief: &Brief<'_>) -> String {
 
 fn so_far(out: &mut String, brief: &Brief<'_>) {
     let (policy, history) = (brief.policy, brief.history);
-    let value = |value| {
-        let text = format!("{} {}", number(value), policy.unit);
-        text.trim_end().to_owned()
-    };
+    let value = |value| quantity(value, &policy.unit);
     let best = brief.incumbent.value;
     let _ = write!(out, "# So far\n\nBest: {}", value(best));
     if let Some(first) = history.first.filter(|first| *first != best) {

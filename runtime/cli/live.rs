@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::ui;
 use crate::activity::Activity;
-use crate::decision::{Policy, Verdict};
+use crate::decision::{Policy, Verdict, quantity};
 use crate::journal::{Judged, Try};
 use crate::text;
 
@@ -71,7 +71,7 @@ impl Live {
             }
             None => judged.incumbent_value,
         };
-        state.best = Some(ui::value(best, &policy.unit));
+        state.best = Some(quantity(best, &policy.unit));
     }
 
     /// Nothing goes on any more.

@@ -12,7 +12,7 @@ use super::init::{self, Place};
 use super::{plan, ui};
 use crate::activity::StatusFile;
 use crate::creation::{self, Plan};
-use crate::decision::{Policy, Verdict, change};
+use crate::decision::{Policy, Verdict, change, quantity};
 use crate::directories;
 use crate::driver::{Lab, Notice, Notify, Outcome, Proposer};
 use crate::experiment::{self, Id};
@@ -407,7 +407,7 @@ fn introduce(context: &Context, lab: &Lab<'_>, order: &Order, history: &History)
     let policy = lab.policy();
     let agent = order.agent.as_ref().map_or("nobody", Agent::name);
     let best = history.incumbent.as_ref().map_or(String::new(), |best| {
-        format!("; {} so far", ui::value(best.value, &policy.unit))
+        format!("; {} so far", quantity(best.value, &policy.unit))
     });
     context.ui.info(&format!(
         "{}: {agent} changes {}; {}, {} is better{best}",
@@ -480,7 +480,7 @@ fn summarise(
     if let Some(best) = best {
         let value = match before.filter(|before| before.value != best.value) {
             Some(before) => change(before.value, best.value, &policy.unit),
-            None => ui::value(best.value, &policy.unit),
+            None => quantity(best.value, &policy.unit),
         };
         let branch = if is_on_branch {
             format!(" on autoresearch/{}", lab.id())

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Context, ui};
 use crate::activity::{self, Running, Status};
-use crate::decision::number;
+use crate::decision::{number, quantity};
 use crate::experiment::Id;
 use crate::failure::Failure;
 use crate::journal::{self, History};
@@ -106,7 +106,7 @@ fn show(context: &Context, id: &Id, directory: &Path, running: &Running, history
             &format!(
                 "{} {}{first}",
                 baseline.metric,
-                ui::value(best.value, &baseline.unit)
+                quantity(best.value, &baseline.unit)
             ),
         );
     }

@@ -261,7 +261,7 @@ impl Ui {
             Notice::Baseline(baseline) => self.info(&format!(
                 "baseline: {} {} ({})",
                 baseline.metric,
-                value(baseline.value, &baseline.unit),
+                decision::quantity(baseline.value, &baseline.unit),
                 seconds(baseline.seconds)
             )),
             Notice::MeaningChanged => self.info(
@@ -451,13 +451,6 @@ pub(super) fn seconds(seconds: f64) -> String {
             |duration| humantime::format_duration(duration).to_string(),
         ),
     }
-}
-
-/// A value with its unit.
-pub(super) fn value(value: f64, unit: &str) -> String {
-    format!("{} {unit}", decision::number(value))
-        .trim_end()
-        .to_owned()
 }
 
 /// What a run cost, as far as it is known.

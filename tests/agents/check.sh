@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets real agents work for autoresearch: Claude Code and Codex, from npm, offline but for their
+# Lets real agents work and judge for autoresearch: Claude Code and Codex, from npm, offline but for their
 # installation, against a model on loopback (stand_in.mjs).
 #
 #   AUTORESEARCH=path/to/autoresearch tests/agents/check.sh [AGENT...]
@@ -167,6 +167,50 @@ says() {
     grep -qiE "$1" <<<"$output"
 }
 
+# Has an agent judge the page.
+judge() {
+    code=0
+    output=$(clean timeout 300 "$autoresearch" evaluate --evaluator llm_judge_copy --target page.txt --judge "$@" 2>&1) ||
+        code=$?
+}
+
+check_judge() {
+    local agent=$1 scenario
+    for scenario in judge refused rate-limited unauthorized; do
+        label="$agent as judge, $scenario"
+        wrong=
+        start_stand_in "$scenario"
+        make_project "$agent-judge-$scenario"
+        case $scenario in
+        judge)
+            judge "$agent"
+            check "it succeeds" test "$code" -eq 0
+            check "its scores are taken" says '^engagement_score: 6.5$'
+            ;;
+        rate-limited)
+            # There is no time to wait.
+            judge "$agent" --budget 800ms
+            check "it fails for want of an answer" test "$code" -eq 4
+            check "the rate limit is named" says 'rate.?limit|429'
+            ;;
+        unauthorized)
+            judge "$agent"
+            check "it fails for want of an answer" test "$code" -eq 4
+            check "the login is named" says 'log(ged)?[ -]?in|api key'
+            ;;
+        refused)
+            judge "$agent"
+            check "it fails for want of an answer" test "$code" -eq 4
+            ;;
+        esac
+        check "the checkout is untouched" untouched
+        if [[ -n $wrong ]]; then
+            printf 'exit code %s, output:\n%s\n' "$code" "$output"
+        fi
+        stop_stand_in
+    done
+}
+
 check_agent() {
     local agent=$1 scenario
     for scenario in edit commit-and-stray nothing rate-limited unauthorized; do
@@ -223,6 +267,7 @@ install_agents
 for agent in "${@:-claude codex}"; do
     for name in $agent; do
         check_agent "$name"
+        check_judge "$name"
     done
 done
 if ((failures > 0)); then

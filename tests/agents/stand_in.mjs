@@ -9,6 +9,8 @@
 //   edit              read the target, write it without its last lines (one more in each session)
 //   commit-and-stray  the same, and then write another file and commit everything
 //   nothing           only text
+//   judge             scores, in the form that a judging evaluator asks for; and a refusal where it
+//                     is offered tools that change or run anything
 //   refused           the model declines
 //   rate-limited      429
 //   unauthorized      401
@@ -24,6 +26,8 @@ import * as gemini from './protocols/gemini.mjs';
 import * as openai from './protocols/openai.mjs';
 
 const PROTOCOLS = [anthropic, openai, gemini];
+// Where a request without tools is not the one that matters.
+const WITH_TOOLS = ['edit', 'commit-and-stray', 'nothing'];
 const STRAY = 'stray.txt';
 
 // What the model does after these results of its calls: one more call, or its last words.
@@ -45,6 +49,15 @@ const scenarios = {
     return step(calls, results) ?? describe(session);
   },
   nothing: () => ({ text: 'The file is as short as it can be.' }),
+  judge: ({ body }) => {
+    const asked = JSON.stringify(body);
+    // Codex keeps a tool that runs JavaScript; what that can call is in its description.
+    if ((body.tools ?? []).length > 0 || asked.includes('### `exec_command`')) {
+      return { refusal: 'A judge is to have no tools.' };
+    }
+    const form = asked.matchAll(/([0-9a-f]{32}) ([a-z_]+): SCORE/g);
+    return { text: [...form].map(([, marker, criterion]) => `${marker} ${criterion}: 6.5`).join('\n') };
+  },
   refused: () => ({ refusal: 'I cannot help with that.' }),
   'rate-limited': () => ({ status: 429 }),
   unauthorized: () => ({ status: 401 }),
@@ -95,13 +108,13 @@ const server = createServer((request, response) => {
     }
     const results = protocol.results(body);
     // Without tools it is an errand of the program's own, such as finding a title.
-    const errand = !protocol.hasTools(body);
+    const errand = WITH_TOOLS.includes(name) && !protocol.hasTools(body);
     if (!errand && results.length === 0) {
       sessions += 1;
     }
-    const answer = errand && !['rate-limited', 'unauthorized'].includes(name)
+    const answer = errand
       ? { text: 'ok' }
-      : scenario({ results, session: sessions, target });
+      : scenario({ body, results, session: sessions, target });
     if (answer.status) {
       json(response, answer.status, protocol.failure(answer.status));
     } else {

@@ -276,3 +276,103 @@ fn a_loop_waits_for_a_model_and_blames_no_candidate() {
     );
     assert!(outcome.succeeds().contains("0 crashed"));
 }
+
+/// A model that gives every criterion of a judge's prompt this score, and otherwise says something.
+fn judge(place: &Place, score: &str) {
+    let program_text = format!(
+        "awk '$0 ~ /^[0-9a-f]+ [a-z_]+: SCORE$/ && length($1) == 32 {{ sub(/SCORE$/, \"{score}\"); print; n++ }} END {{ if (!n) print \"an answer\" }}'"
+    );
+    program(place, "judge", &program_text);
+}
+
+const JUDGE: [&str; 2] = ["--judge-command", "judge"];
+
+#[test]
+fn the_shortest_use_of_a_judge_makes_an_experiment_and_goes_on() {
+    let place = Place::new(&[("posts.md", "Buy now. Or later.\n")]);
+    let wasm = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/llm_judge_copy.wasm");
+    let arguments = ["run", "--evaluator", wasm, "--target", "posts.md"];
+    judge(&place, "4");
+    let made = run(&place, &[&arguments[..], &JUDGE].concat());
+    assert!(
+        made.stderr.contains("baseline: engagement_score 4/10"),
+        "{made:#?}"
+    );
+    made.succeeds();
+    // A judge that finds more in what holds the word.
+    program(
+        &place,
+        "judge",
+        "cat > \"$HOME/asked\"; s=5; grep -q wonder \"$HOME/asked\" && s=7.5\n\
+         sed -n \"s/^\\([0-9a-f]\\{32\\} [a-z_]*: \\)SCORE$/\\1$s/p\" \"$HOME/asked\"",
+    );
+    place.write("posts.md", "No wonder that everybody wants one.\n");
+    let outcome = run(&place, &arguments);
+    assert!(
+        outcome
+            .stdout
+            .starts_with("keep: better: engagement_score 5 -> 7.500/10"),
+        "{outcome:#?}"
+    );
+}
+
+#[test]
+fn a_judge_takes_no_text_that_is_none() {
+    let place = Place::bare("folder");
+    judge(&place, "9");
+    place.write("empty", " \n");
+    place.write("binary", [0xff, 0xfe, 0x00]);
+    place.write("large", "x".repeat(5 << 20));
+    for evaluator in ["llm_judge_copy", "llm_judge_content"] {
+        for target in ["empty", "binary", "large", "none"] {
+            let arguments = ["evaluate", "-e", evaluator, "-t", target];
+            run(&place, &[&arguments[..], &JUDGE].concat()).fails(6, target);
+        }
+    }
+}
+
+#[test]
+fn a_prompt_is_judged_by_its_cases() {
+    let place = Place::bare("folder");
+    judge(&place, "8");
+    place.write("prompt.md", "Answer shortly.\n");
+    let evaluate = |place: &Place| {
+        let arguments = ["evaluate", "-e", "llm_judge_prompt", "-t", "prompt.md"];
+        run(place, &[&arguments[..], &JUDGE].concat())
+    };
+    evaluate(&place).fails(5, "cases.json");
+    for bad in ["not JSON", "{}", "[]", "[{\"input\": \"x\"}]"] {
+        place.write("tests/cases.json", bad);
+        evaluate(&place).fails(5, "cases.json");
+    }
+    place.write(
+        "tests/cases.json",
+        r#"[{"input": "1+1", "expected": "2"}, {"input": "2+2", "expected": "4"}]"#,
+    );
+    let printed = evaluate(&place).succeeds();
+    assert!(printed.starts_with("quality_score: 80\n"), "{printed}");
+    assert!(printed.contains("cases_tested: 2\n"), "{printed}");
+}
+
+#[test]
+fn an_answer_that_is_malformed_twice_is_no_score() {
+    let place = Place::bare("folder");
+    place.write("t", "text");
+    for body in [
+        "echo 'engagement_score: 10'",
+        "cat",
+        "awk '/^[0-9a-f]+ [a-z_]+: SCORE$/ { sub(/SCORE$/, \"11\"); print }'",
+        "awk '/^[0-9a-f]+ [a-z_]+: SCORE$/ { sub(/SCORE$/, \"9\"); print; print }'",
+        "awk '/^[0-9a-f]+ [a-z_]+: SCORE$/ { sub(/SCORE$/, \"9\"); print; exit }'",
+    ] {
+        program(&place, "judge", body);
+        let arguments = ["evaluate", "-e", "llm_judge_copy", "-t", "t", "--verbose"];
+        let outcome = run(&place, &[&arguments[..], &JUDGE].concat());
+        assert!(
+            outcome.stderr.contains("asking judge (call 2)"),
+            "{outcome:#?}"
+        );
+        assert!(!outcome.stderr.contains("call 3"), "{outcome:#?}");
+        assert_ne!(outcome.code, 0, "{body}");
+    }
+}
