@@ -4,7 +4,7 @@
 #
 #   AUTORESEARCH=path/to/autoresearch tests/agents/check.sh [AGENT...]
 #
-# Needs node, npm and git.
+# Needs node, npm and git. The agents stay in target/agents.
 set -euo pipefail
 
 CLAUDE_CODE=2.1.330
@@ -13,9 +13,11 @@ CODEX=0.169.0
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 agents=$root/target/agents
-autoresearch=$(realpath "${AUTORESEARCH:-$root/target/debug/autoresearch}")
+autoresearch=$(realpath --canonicalize-existing "${AUTORESEARCH:-$root/target/debug/autoresearch}")
 scratch=$(mktemp -d)
 stand_in=
+unconfined='"--dangerously-bypass-approvals-and-sandbox"'
+confines=
 failures=0
 
 end() {
@@ -24,17 +26,27 @@ end() {
 }
 trap end EXIT
 
-install_agents() {
-    if [[ $(installed @anthropic-ai/claude-code) == "$CLAUDE_CODE" && $(installed @openai/codex) == "$CODEX" ]]; then
-        return
-    fi
-    mkdir -p "$agents"
-    npm install --prefix "$agents" --no-save --no-fund --no-audit --loglevel=error \
-        "@anthropic-ai/claude-code@$CLAUDE_CODE" "@openai/codex@$CODEX"
+die() {
+    echo "$*" >&2
+    exit 1
 }
 
+install_agents() {
+    if ! installed; then
+        mkdir -p "$agents"
+        npm install --prefix "$agents" --no-save --no-fund --no-audit --loglevel=error \
+            "@anthropic-ai/claude-code@$CLAUDE_CODE" "@openai/codex@$CODEX"
+        installed || die "the agents were installed, but do not start"
+    fi
+}
+
+# Asks the programs themselves: to npm their binaries are optional, and it succeeds without them.
 installed() {
-    node -p 'require(process.argv[1]).version' "$agents/node_modules/$1/package.json" 2>/dev/null || true
+    [[ $(version claude) == "$CLAUDE_CODE (Claude Code)" && $(version codex) == "codex-cli $CODEX" ]]
+}
+
+version() {
+    HOME=$scratch "$agents/node_modules/.bin/$1" --version 2>/dev/null || true
 }
 
 start_stand_in() {
@@ -47,8 +59,7 @@ start_stand_in() {
         fi
         sleep 0.1
     done
-    echo "the stand-in did not start" >&2
-    exit 1
+    die "the stand-in did not start"
 }
 
 stop_stand_in() {
@@ -75,10 +86,10 @@ clean() {
     )
 }
 
-# A project with a page to shorten, and an experiment about it.
+# A project with a page to shorten, and an experiment about it: AGENT SCENARIO.
 make_project() {
-    project=$scratch/$1/project
-    home=$scratch/$1/home
+    project=$scratch/$1-$2/project
+    home=$scratch/$1-$2/home
     mkdir -p "$project" "$home/.codex"
     cat >"$home/.codex/config.toml" <<TOML
 model_provider = "stand-in"
@@ -97,18 +108,36 @@ TOML
     seq -f 'line %g of the page' 30 >"$project/page.txt"
     clean git add --all
     clean git commit --quiet --message=start
-    clean "$autoresearch" init --target page.txt --evaluator benchmark_size --name page >/dev/null 2>&1
+    clean "$autoresearch" init --quiet --target page.txt --evaluator benchmark_size --name page --agent "$1" >/dev/null
     experiment=$project/.autoresearch/custom/page
+    sed -i "/^\\[agent\\]\$/a arguments = [$(arguments "$1" "$2")]" "$experiment/experiment.toml"
     branch=autoresearch/custom/page
     start=$(clean git rev-parse HEAD)
 }
 
-# Has an agent try, within bounds. Its output is in $output, its exit code in $code.
+# What the owner allows an agent: AGENT SCENARIO. Nothing more than usual, unless it is to commit.
+arguments() {
+    case $1,$2 in
+    claude,commit-and-stray) echo '"--allowedTools", "Bash"' ;;
+    codex,commit-and-stray) echo "$unconfined" ;;
+    codex,*) [[ -n $confines ]] || echo "$unconfined" ;;
+    esac
+}
+
+# Codex confines its commands in user namespaces. Where these are forbidden, as in many containers,
+# all of them fail.
+find_out_whether_codex_confines() {
+    if HOME=$scratch "$agents/node_modules/.bin/codex" sandbox true >/dev/null 2>&1; then
+        confines=yes
+    else
+        echo "there are no user namespaces here: Codex works without its sandbox"
+    fi
+}
+
+# Has the agent try, within bounds. Its output is in $output, its exit code in $code.
 try() {
-    local agent=$1
-    shift
     code=0
-    output=$(clean timeout 300 "$autoresearch" run --agent "$agent" "$@" 2>&1) || code=$?
+    output=$(clean timeout --kill-after=10 120 "$autoresearch" run "$@" 2>&1) || code=$?
 }
 
 check() {
@@ -160,7 +189,7 @@ kept_rows() {
 }
 
 transcript() {
-    grep -rqF 'drop the last' "$experiment/runs/0001/"
+    grep -qF "$1" "$experiment/runs/0001/agent.log"
 }
 
 says() {
@@ -213,16 +242,16 @@ check_judge() {
 
 check_agent() {
     local agent=$1 scenario
-    for scenario in edit commit-and-stray nothing rate-limited unauthorized; do
+    for scenario in edit stray commit-and-stray nothing refused rate-limited unauthorized; do
         label="$agent, $scenario"
         wrong=
         start_stand_in "$scenario"
-        make_project "$agent-$scenario"
+        make_project "$agent" "$scenario"
         if [[ $scenario == rate-limited ]]; then
-            # It would wait for the limit to pass.
-            try "$agent" --max-time 10s
+            # It would ask again until the limit is lifted.
+            try --max-time 10s
         else
-            try "$agent" --max-experiments 3
+            try --max-experiments 3
         fi
         check "the checkout is untouched" untouched
         case $scenario in
@@ -231,28 +260,51 @@ check_agent() {
             check "three tries are kept" test "$(kept_rows)" -eq 3
             check "the branch moved by three" test "$(commits_on_branch)" -eq 3
             check "the page got shorter" test "$(clean git show "$branch:page.txt" | wc -l)" -eq 24
-            check "there is a transcript" transcript
+            check "there is a transcript" transcript 'drop the last'
             if [[ $agent == claude ]]; then
                 check "the cost is recorded" has_cost
             else
                 check "the cost is unknown" has_no_cost
             fi
             ;;
+        stray)
+            check "it ends in order" test "$code" -eq 0
+            check "the other file is named" says '^discard: it changes more than the target: stray\.txt'
+            check "the branch did not move" test "$(commits_on_branch)" -eq 0
+            ;;
         commit-and-stray)
-            check "the other file is not kept" test -z "$(clean git ls-tree --name-only "$branch" stray.txt)"
+            check "it ends in order" test "$code" -eq 0
+            check "the agent did commit" transcript 'create mode 100644 stray.txt'
+            check "that is named" says '^discard: it commits'
+            check "the branch did not move" test "$(commits_on_branch)" -eq 0
             check "its commit is not kept" test -z "$(clean git log --format=%s --grep='by the agent' --all)"
             ;;
         nothing)
+            check "it ends in order" test "$code" -eq 0
+            check "that is named" says '^discard: it changes nothing'
+            check "the branch did not move" test "$(commits_on_branch)" -eq 0
+            ;;
+        refused)
+            check "it ends in order" test "$code" -eq 0
+            if [[ $agent == claude ]]; then
+                check "the refusal is named" says '^crash: the agent refused'
+            else
+                # Codex takes it for a model with nothing to say.
+                check "there is no change" says '^discard: it changes nothing'
+            fi
             check "the branch did not move" test "$(commits_on_branch)" -eq 0
             ;;
         rate-limited)
             check "it ends in order" test "$code" -eq 0
-            check "the rate limit is named" says 'rate.?limit|429'
+            check "the rate limit is named" says '(rate limit|too many requests).*asking again'
+            check "no try is counted" says '^0 tries'
+            check "the end is the bound's" says '^ended: the time is up'
             check "the branch did not move" test "$(commits_on_branch)" -eq 0
             ;;
         unauthorized)
             check "it fails" test "$code" -ne 0
-            check "the login is named" says 'log(ged)?[ -]?in|api key'
+            check "the login is named" says "^error: $agent is not logged in"
+            check "it says how to" says '^hint: run `'"$agent"
             check "the branch did not move" test "$(commits_on_branch)" -eq 0
             ;;
         esac
@@ -263,12 +315,17 @@ check_agent() {
     done
 }
 
+for program in node npm git; do
+    command -v "$program" >/dev/null || die "there is no $program here"
+done
 install_agents
-for agent in "${@:-claude codex}"; do
-    for name in $agent; do
-        check_agent "$name"
-        check_judge "$name"
-    done
+find_out_whether_codex_confines
+if (($# == 0)); then
+    set -- claude codex
+fi
+for agent; do
+    check_agent "$agent"
+    check_judge "$agent"
 done
 if ((failures > 0)); then
     echo "$failures wrong"

@@ -7,7 +7,8 @@
 // path in the agent's working directory. Scenarios:
 //
 //   edit              read the target, write it without its last lines (one more in each session)
-//   commit-and-stray  the same, and then write another file and commit everything
+//   stray             the same, and then write another file
+//   commit-and-stray  the same, and then commit everything
 //   nothing           only text
 //   judge             scores, in the form that a judging evaluator asks for; and a refusal where it
 //                     is offered tools that change or run anything
@@ -27,27 +28,14 @@ import * as openai from './protocols/openai.mjs';
 
 const PROTOCOLS = [anthropic, openai, gemini];
 // Where a request without tools is not the one that matters.
-const WITH_TOOLS = ['edit', 'commit-and-stray', 'nothing'];
+const WITH_TOOLS = ['edit', 'stray', 'commit-and-stray', 'nothing'];
 const STRAY = 'stray.txt';
 
 // What the model does after these results of its calls: one more call, or its last words.
 const scenarios = {
-  edit: ({ results, session, target }) => {
-    const calls = [
-      () => ({ read: target }),
-      () => rewrite(target, results[0], session),
-    ];
-    return step(calls, results) ?? describe(session);
-  },
-  'commit-and-stray': ({ results, session, target }) => {
-    const calls = [
-      () => ({ read: target }),
-      () => rewrite(target, results[0], session),
-      () => ({ write: STRAY, before: null, after: 'not asked for\n' }),
-      () => ({ shell: 'git add --all && git commit --message "by the agent"' }),
-    ];
-    return step(calls, results) ?? describe(session);
-  },
+  edit: (turn) => step(edit(turn), turn),
+  stray: (turn) => step([...edit(turn), stray], turn),
+  'commit-and-stray': (turn) => step([...edit(turn), stray, commit], turn),
   nothing: () => ({ text: 'The file is as short as it can be.' }),
   judge: ({ body }) => {
     const asked = JSON.stringify(body);
@@ -63,9 +51,16 @@ const scenarios = {
   unauthorized: () => ({ status: 401 }),
 };
 
-function step(calls, results) {
-  return calls[results.length]?.();
+function step(calls, { results, session }) {
+  return calls[results.length]?.() ?? describe(session);
 }
+
+const edit = ({ results, session, target }) => [
+  () => ({ read: target }),
+  () => rewrite(target, results[0], session),
+];
+const stray = () => ({ write: STRAY, before: null, after: 'not asked for\n' });
+const commit = () => ({ shell: 'git add --all && git commit --message "by the agent"' });
 
 function rewrite(path, lines, dropped) {
   // Some programs show the end of the last line as one more line.
