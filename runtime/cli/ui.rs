@@ -299,10 +299,13 @@ impl Ui {
             Notice::Stuck(tries) => self.info(&format!(
                 "{tries} tries in a row brought nothing: the agent is asked for another approach"
             )),
-            Notice::NotNow { message, wait } => self.info(&format!(
-                "no answer now ({message}); asking again in {}",
-                seconds(wait.as_secs_f64())
-            )),
+            Notice::NotNow { message, wait } => self.info(&match wait {
+                Some(wait) => format!(
+                    "no answer now ({message}); asking again in {}",
+                    seconds(wait.as_secs_f64())
+                ),
+                None => format!("no answer now ({message}), and no time or money to wait for one"),
+            }),
             Notice::MeasuringAgain(failure) => {
                 self.warning(&format!("{failure}; trying once more"));
             }

@@ -55,10 +55,11 @@ pub enum Notice<'a> {
     },
     /// So many tries have brought nothing.
     Stuck(u64),
-    /// The agent's provider wants it to wait, or cannot be reached.
+    /// The agent's provider wants it to wait, or cannot be reached. It is asked again after a while,
+    /// unless the run's time or money is up by then.
     NotNow {
         message: &'a str,
-        wait: Duration,
+        wait: Option<Duration>,
     },
     /// A measurement failed, for no fault of the candidate's, and is made again.
     MeasuringAgain(&'a Failure),

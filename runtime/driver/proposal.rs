@@ -38,7 +38,8 @@ pub(super) enum Proposed {
 /// What came of asking an agent once.
 enum Asked {
     Proposed(Proposed),
-    NotNow(String),
+    NotNow(String, AgentUse),
+    Stopped(AgentUse),
 }
 
 impl Run<'_> {
@@ -61,11 +62,18 @@ impl Run<'_> {
                 .bounds
                 .cost_usd
                 .map(|most| (most - self.tally.cost_usd).max(0.0));
-            let message =
-                match lab.ask(journal, incumbent, agent, crashed, left, &mut self.guard)? {
-                    Asked::Proposed(proposed) => return Ok(proposed),
-                    Asked::NotNow(message) => message,
-                };
+            let asked = lab.ask(journal, incumbent, agent, crashed, left, &mut self.guard)?;
+            let message = match asked {
+                Asked::Proposed(proposed) => return Ok(proposed),
+                Asked::Stopped(used) => {
+                    self.tally.used(&used);
+                    return Ok(Proposed::Over(Ended::Stopped));
+                }
+                Asked::NotNow(message, used) => {
+                    self.tally.used(&used);
+                    message
+                }
+            };
             if !self.bounds.unattended {
                 return Err(Failure::new(
                     Exit::Environment,
@@ -73,15 +81,22 @@ impl Run<'_> {
                 )
                 .hint("try again later; with `--loop` it waits"));
             }
-            if let Some(time) = self.bounds.time
-                && self.started.elapsed() + wait >= time
-            {
-                return Ok(Proposed::Over(Ended::Time));
-            }
+            let is_time = |time| self.started.elapsed() + wait < time;
+            let is_money = |most| self.tally.cost_usd < most;
+            let over = if !self.bounds.time.is_none_or(is_time) {
+                Some(Ended::Time)
+            } else if !self.bounds.cost_usd.is_none_or(is_money) {
+                Some(Ended::Cost)
+            } else {
+                None
+            };
             (lab.notify)(Notice::NotNow {
                 message: &message,
-                wait,
+                wait: Some(wait).filter(|_| over.is_none()),
             });
+            if let Some(over) = over {
+                return Ok(Proposed::Over(over));
+            }
             lab.doing(journal.history().tries + 1, Doing::Waiting(wait));
             if lab.wait(wait) {
                 return Ok(Proposed::Over(Ended::Stopped));
@@ -231,10 +246,10 @@ impl Lab<'_> {
         let contents = Contents::read(&place.tree.directory, self.targets());
 
         let description = match reply.outcome {
-            Outcome::Cancelled => return Ok(Asked::Proposed(Proposed::Over(Ended::Stopped))),
-            Outcome::NotNow(message) => return Ok(Asked::NotNow(message)),
+            Outcome::Cancelled => return Ok(Asked::Stopped(reply.used)),
+            Outcome::NotNow(message) => return Ok(Asked::NotNow(message, reply.used)),
             Outcome::Failed(reason) => {
-                let mut candidate = place.candidate(incumbent, Some(reason.clone()), None);
+                let mut candidate = place.candidate(incumbent, None, None);
                 candidate.agent = Some(reply.used);
                 let unfit = place.unfit(candidate, Ruling::crash(reason));
                 return Ok(Asked::Proposed(unfit));

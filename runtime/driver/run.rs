@@ -239,11 +239,15 @@ impl Run<'_> {
             } = &failed.error
         {
             self.tally.asked(failed.model.as_deref());
-            let over = |time| self.started.elapsed() + wait >= time;
-            if self.bounds.time.is_some_and(over) {
+            let is_time = |time| self.started.elapsed() + wait < time;
+            let there_is_time = self.bounds.time.is_none_or(is_time);
+            (lab.notify)(Notice::NotNow {
+                message,
+                wait: Some(wait).filter(|_| there_is_time),
+            });
+            if !there_is_time {
                 break;
             }
-            (lab.notify)(Notice::NotNow { message, wait });
             lab.doing(n, Doing::Waiting(wait));
             if lab.wait(wait) {
                 break;
