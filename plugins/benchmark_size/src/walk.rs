@@ -1,7 +1,8 @@
 //! What is measured, and how much it holds.
 
+use common::settings::path_within;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,11 +20,11 @@ pub struct Size {
 /// A target inside another is left out, so that no file counts twice.
 pub fn roots(path: Option<&str>, targets: &[String]) -> Result<Vec<PathBuf>, String> {
     if let Some(path) = path {
-        return within(path).map(|path| vec![path]);
+        return path_within(path).map(|path| vec![path]);
     }
     let mut roots: Vec<PathBuf> = Vec::new();
     for target in targets {
-        let target = within(target)?;
+        let target = path_within(target)?;
         if roots.iter().any(|root| holds(root, &target)) {
             continue;
         }
@@ -34,26 +35,6 @@ pub fn roots(path: Option<&str>, targets: &[String]) -> Result<Vec<PathBuf>, Str
         roots.push(PathBuf::from("."));
     }
     Ok(roots)
-}
-
-fn within(path: &str) -> Result<PathBuf, String> {
-    // Rebuilt without `.` and doubled slashes, so that equal places are equal paths.
-    let mut plain = PathBuf::new();
-    for component in Path::new(path).components() {
-        match component {
-            Component::Normal(name) => plain.push(name),
-            Component::CurDir => {}
-            _ => return Err(format!("`{path}` must be a relative path without `..`")),
-        }
-    }
-    if path.is_empty() {
-        return Err("the path to measure must not be empty: `.` is the whole directory".into());
-    }
-    Ok(if plain.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        plain
-    })
 }
 
 fn holds(outer: &Path, inner: &Path) -> bool {

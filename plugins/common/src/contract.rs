@@ -50,3 +50,65 @@ pub fn run_if_bound(role: &str) -> Result<Option<Output>, Failure> {
         Err(failure) => Err(failure),
     }
 }
+
+/// The value of an integer parameter, if it has one.
+pub fn integer(request: &Request, name: &str) -> Option<i64> {
+    request
+        .parameters
+        .iter()
+        .find_map(|(given, value)| match value {
+            Value::Integer(value) if given == name => Some(*value),
+            _ => None,
+        })
+}
+
+/// The values of a parameter that is a list of texts; none where it is not given.
+pub fn texts<'a>(request: &'a Request, name: &str) -> &'a [String] {
+    request
+        .parameters
+        .iter()
+        .find_map(|(given, value)| match value {
+            Value::Texts(texts) if given == name => Some(texts.as_slice()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+/// An optional parameter that counts runs.
+pub fn count_parameter(name: &str, default: u32, description: &str) -> Parameter {
+    Parameter {
+        name: name.into(),
+        type_: ValueType::Integer,
+        required: false,
+        default: Some(Value::Integer(default.into())),
+        choices: Vec::new(),
+        description: description.into(),
+    }
+}
+
+/// The metric `runs`, of evaluators that repeat a command.
+pub fn runs_metric() -> MetricInfo {
+    MetricInfo {
+        name: "runs".into(),
+        unit: "runs".into(),
+        direction: Direction::HigherIsBetter,
+        deterministic: true,
+        description: "How many runs were measured".into(),
+    }
+}
+
+/// The samples of one metric.
+pub fn measurement(metric: &str, samples: Vec<f64>) -> Measurement {
+    Measurement {
+        metric: metric.into(),
+        samples,
+    }
+}
+
+/// Something that the owner should know about a measurement that was taken.
+pub fn warning(message: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        message,
+    }
+}

@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod contract;
+pub mod settings;
+pub mod statistics;
 
 use std::iter::Peekable;
 use std::str::Chars;
