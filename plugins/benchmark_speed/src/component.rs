@@ -3,9 +3,10 @@
 use crate::settings::{DEFAULT_RUNS, DEFAULT_WARMUP, Settings};
 use crate::times::{self, Summary};
 use common::contract::{
-    self, CommandRole, Descriptor, Diagnostic, Direction, Failure, Guest, Measurement, MetricInfo,
-    Parameter, Report, Request, Severity, Value, ValueType, progress,
+    self, CommandRole, Descriptor, Direction, Failure, Guest, MetricInfo, Report, Request,
+    count_parameter, integer, measurement, progress,
 };
+use common::statistics;
 
 struct BenchmarkSpeed;
 common::contract::export!(BenchmarkSpeed with_types_in common::contract);
@@ -23,22 +24,26 @@ impl Guest for BenchmarkSpeed {
                 time("p95_ms", "95th percentile of the wall times, interpolated"),
                 time("mean_ms", "Mean of the wall times"),
                 time("min_ms", "Wall time of the fastest run"),
-                MetricInfo {
-                    name: "runs".into(),
-                    unit: "runs".into(),
-                    direction: Direction::HigherIsBetter,
-                    deterministic: true,
-                    description: "How many runs were measured".into(),
-                },
+                time(
+                    "stddev_ms",
+                    "Standard deviation of the wall times; not reported for a single run",
+                ),
+                time(
+                    "user_ms",
+                    "Mean processor time in user mode, of the command and the descendants that it \
+                     waited for",
+                ),
+                time("system_ms", "Mean processor time of these in the kernel"),
+                contract::runs_metric(),
             ],
             open_metrics: false,
             parameters: vec![
-                count(
+                count_parameter(
                     "runs",
                     DEFAULT_RUNS,
                     "Measured runs in each round, 1 to 1000",
                 ),
-                count(
+                count_parameter(
                     "warmup",
                     DEFAULT_WARMUP,
                     "Unmeasured runs before the first round, 0 to 1000",
@@ -64,58 +69,57 @@ impl Guest for BenchmarkSpeed {
         let total = warmup + settings.runs;
 
         for number in 1..=warmup {
-            run()?;
+            contract::run(ROLE)?;
             progress::update(
                 number,
                 Some(total),
                 &format!("warm-up {number} of {warmup}"),
             );
         }
-        let mut samples = Vec::new();
+        let (mut wall, mut user, mut system) = (Vec::new(), Vec::new(), Vec::new());
         for number in 1..=settings.runs {
-            let time = run()?;
-            samples.push(time);
+            let usage = contract::run(ROLE)?.usage;
+            let time = times::milliseconds(usage.wall_ns);
+            wall.push(time);
+            user.extend(usage.user_ns.map(times::milliseconds));
+            system.extend(usage.system_ns.map(times::milliseconds));
             let message = format!("run {number} of {}: {time:.1} ms", settings.runs);
             progress::update(warmup + number, Some(total), &message);
         }
 
-        let Some(Summary { p95, mean, min, .. }) = times::summarize(&samples) else {
+        let Some(summary) = times::summarize(&wall) else {
             return Err(Failure::Other("no run was measured".into()));
         };
-        let diagnostics = times::warnings(&samples)
+        let Summary {
+            p95,
+            mean,
+            min,
+            stddev,
+        } = summary;
+        let diagnostics = times::warnings(&wall)
             .into_iter()
-            .map(|message| Diagnostic {
-                severity: Severity::Warning,
-                message,
-            })
+            .map(contract::warning)
             .collect();
-        let measurements = vec![
-            measurement("p50_ms", samples),
-            measurement("p95_ms", vec![p95]),
-            measurement("mean_ms", vec![mean]),
-            measurement("min_ms", vec![min]),
-            measurement("runs", vec![settings.runs.into()]),
+        let values = [
+            ("p95_ms", Some(p95)),
+            ("mean_ms", Some(mean)),
+            ("min_ms", Some(min)),
+            ("stddev_ms", stddev),
+            ("user_ms", statistics::mean(&user)),
+            ("system_ms", statistics::mean(&system)),
+            ("runs", Some(settings.runs.into())),
         ];
+        let mut measurements = vec![measurement("p50_ms", wall)];
+        measurements.extend(
+            values
+                .into_iter()
+                .filter_map(|(name, value)| Some(measurement(name, vec![value?]))),
+        );
         Ok(Report {
             measurements,
             diagnostics,
         })
     }
-}
-
-fn run() -> Result<f64, Failure> {
-    let output = contract::run(ROLE)?;
-    Ok(times::milliseconds(output.usage.wall_ns))
-}
-
-fn integer(request: &Request, name: &str) -> Option<i64> {
-    request
-        .parameters
-        .iter()
-        .find_map(|(given, value)| match value {
-            Value::Integer(value) if given == name => Some(*value),
-            _ => None,
-        })
 }
 
 fn time(name: &str, description: &str) -> MetricInfo {
@@ -125,23 +129,5 @@ fn time(name: &str, description: &str) -> MetricInfo {
         direction: Direction::LowerIsBetter,
         deterministic: false,
         description: description.into(),
-    }
-}
-
-fn count(name: &str, default: u32, description: &str) -> Parameter {
-    Parameter {
-        name: name.into(),
-        type_: ValueType::Integer,
-        required: false,
-        default: Some(Value::Integer(default.into())),
-        choices: Vec::new(),
-        description: description.into(),
-    }
-}
-
-fn measurement(metric: &str, samples: Vec<f64>) -> Measurement {
-    Measurement {
-        metric: metric.into(),
-        samples,
     }
 }
