@@ -171,7 +171,8 @@ fn convert(output: process::Output) -> wit::Output {
             wall_ns: output.usage.wall_ns,
             user_ns: Some(output.usage.user_ns),
             system_ns: Some(output.usage.system_ns),
-            peak_rss_bytes: Some(output.usage.peak_rss_bytes),
+            // A process without memory there is none: this system does not count it.
+            peak_rss_bytes: Some(output.usage.peak_rss_bytes).filter(|&bytes| bytes > 0),
         },
     }
 }
