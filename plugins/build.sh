@@ -9,7 +9,10 @@
 # rebuilt ones are in target/components.
 set -euo pipefail
 
-plugins=(benchmark_size benchmark_speed command llm_judge_content llm_judge_copy llm_judge_prompt)
+plugins=(
+    benchmark_size benchmark_speed build_speed command memory_usage
+    llm_judge_content llm_judge_copy llm_judge_prompt
+)
 files=("${plugins[@]/%/.wasm}")
 packages=(rustc-web rust-web-src wasi-libc)
 

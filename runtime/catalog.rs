@@ -17,6 +17,11 @@ const BUILT_IN: &[(&str, &[u8])] = &[
         "benchmark_size",
         include_bytes!("../plugins/benchmark_size.wasm"),
     ),
+    ("build_speed", include_bytes!("../plugins/build_speed.wasm")),
+    (
+        "memory_usage",
+        include_bytes!("../plugins/memory_usage.wasm"),
+    ),
     ("command", include_bytes!("../plugins/command.wasm")),
     (
         "llm_judge_content",

@@ -209,7 +209,7 @@ check_judge() {
         label="$agent as judge, $scenario"
         wrong=
         start_stand_in "$scenario"
-        make_project "$agent-judge-$scenario"
+        make_project "$agent" "judge-$scenario"
         case $scenario in
         judge)
             judge "$agent"

@@ -16,6 +16,7 @@ mod hostile;
 mod init;
 mod killed;
 mod killer;
+mod meters;
 mod model;
 mod night;
 mod old;
