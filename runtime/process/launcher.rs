@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exit, Usage, signals, suspension, tree};
+use super::{Exit, Usage, image, signals, suspension, tree};
 
 /// The first argument that makes this program a launcher.
 pub const ARGUMENT: &str = "__launch";
@@ -64,6 +64,7 @@ pub fn main() -> ExitCode {
 fn serve() -> std::io::Result<()> {
     let control = take_control_socket()?;
     outlive_the_host()?;
+    image::slim();
     tree::adopt_orphans();
     let mut line = String::new();
     BufReader::new(&control).read_line(&mut line)?;

@@ -8,6 +8,7 @@
 
 mod capture;
 mod command_line;
+mod image;
 pub mod launcher;
 pub mod signals;
 pub mod suspension;
