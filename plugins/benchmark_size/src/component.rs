@@ -1,5 +1,7 @@
 //! The glue between the contract and the pure modules.
 
+use crate::compress::{self, Format};
+use crate::select::Selection;
 use crate::{image, walk};
 use common::contract::{
     self, CommandRole, Descriptor, Diagnostic, Direction, Failure, Guest, Measurement, MetricInfo,
@@ -12,13 +14,16 @@ common::contract::export!(BenchmarkSize with_types_in common::contract);
 
 const BUILD: &str = "build";
 const IMAGE: &str = "image";
+const NOT_COMPRESSED: &str = "none";
+const GZIP: &str = "gzip";
+const ZSTD: &str = "zstd";
 
 impl Guest for BenchmarkSize {
     fn describe() -> Descriptor {
         Descriptor {
             name: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "The size of a file, a directory or a container image".into(),
+            summary: "The size of a file, of several, of a directory or of a container image".into(),
             metrics: vec![
                 metric(
                     "size_bytes",
@@ -32,17 +37,53 @@ impl Guest for BenchmarkSize {
                     "files",
                     "Regular files counted; not reported for an image",
                 ),
+                metric(
+                    Format::Gzip.metric(),
+                    "bytes",
+                    "Sum of the files' lengths, each compressed by itself as by `gzip -9`; reported \
+                     with `compressed=gzip`",
+                ),
+                metric(
+                    Format::Zstd.metric(),
+                    "bytes",
+                    "Sum of the files' lengths, each compressed by itself as by `zstd -3`; reported \
+                     with `compressed=zstd`",
+                ),
             ],
             open_metrics: false,
-            parameters: vec![Parameter {
-                name: "path".into(),
-                type_: ValueType::Text,
-                required: false,
-                default: None,
-                choices: Vec::new(),
-                description: "What to measure, relative to the project; without it the targets"
-                    .into(),
-            }],
+            parameters: vec![
+                Parameter {
+                    name: "path".into(),
+                    type_: ValueType::Text,
+                    required: false,
+                    default: None,
+                    choices: Vec::new(),
+                    description: "What to measure, relative to the project: a file, a directory, or \
+                                  a pattern such as `dist/*.js` or `dist/**/*.{js,css}`; without it \
+                                  the targets"
+                        .into(),
+                },
+                Parameter {
+                    name: "ignored".into(),
+                    type_: ValueType::Boolean,
+                    required: false,
+                    default: Some(Value::Boolean(true)),
+                    choices: Vec::new(),
+                    description: "Whether files count that a `.gitignore` in the project matches, as \
+                                  what a build makes often is"
+                        .into(),
+                },
+                Parameter {
+                    name: "compressed".into(),
+                    type_: ValueType::Text,
+                    required: false,
+                    default: Some(Value::Text(NOT_COMPRESSED.into())),
+                    choices: [NOT_COMPRESSED, GZIP, ZSTD].map(Into::into).into(),
+                    description: "Also compress each file and report `gzip_bytes` or `zstd_bytes`: \
+                                  takes time"
+                        .into(),
+                },
+            ],
             commands: vec![
                 role(
                     BUILD,
@@ -59,22 +100,31 @@ impl Guest for BenchmarkSize {
     }
 
     fn evaluate(request: Request) -> Result<Report, Failure> {
-        let path = request
-            .parameters
-            .iter()
-            .find_map(|(name, value)| match value {
-                Value::Text(path) if name == "path" => Some(path.as_str()),
-                _ => None,
-            });
-        let roots = walk::roots(path, &request.targets).map_err(Failure::InvalidParameters)?;
+        let path = text(&request, "path");
+        let format = match text(&request, "compressed") {
+            Some(GZIP) => Some(Format::Gzip),
+            Some(ZSTD) => Some(Format::Zstd),
+            _ => None,
+        };
+        let selection = Selection::new(path, &request.targets, counts_ignored(&request))
+            .map_err(Failure::InvalidParameters)?;
 
         if request.round == 0 {
             contract::run_if_bound(BUILD)?;
         }
         let Some(output) = contract::run_if_bound(IMAGE)? else {
-            let size = walk::measure(Path::new("."), &roots).map_err(Failure::CandidateFailed)?;
+            let mut compressed = 0_u64;
+            let size = walk::measure(Path::new("."), &selection, &mut |path| {
+                if let Some(format) = format {
+                    compressed = compressed.saturating_add(compress::length(path, format)?);
+                }
+                Ok(())
+            })
+            .map_err(Failure::CandidateFailed)?;
             let mut measurements = sizes(size.bytes);
             measurements.push(measurement("files", size.files as f64));
+            measurements
+                .extend(format.map(|format| measurement(format.metric(), compressed as f64)));
             let mut diagnostics = Vec::new();
             if size.links > 0 {
                 let message = format!("symbolic links, which are not counted: {}", size.links);
@@ -88,10 +138,13 @@ impl Guest for BenchmarkSize {
                 diagnostics,
             });
         };
-        if path.is_some() {
-            return Err(Failure::InvalidParameters(format!(
-                "both `path` and a command for `{IMAGE}` are given: only one of them can be the size"
-            )));
+        for (name, given) in [("path", path.is_some()), ("compressed", format.is_some())] {
+            if given {
+                return Err(Failure::InvalidParameters(format!(
+                    "`{name}` is about files, and a command for `{IMAGE}` is given: only one of them \
+                     can be the size"
+                )));
+            }
         }
         match image::printed_size(&output.stdout) {
             Some(bytes) => Ok(Report {
@@ -106,6 +159,23 @@ impl Guest for BenchmarkSize {
             }
         }
     }
+}
+
+fn text<'a>(request: &'a Request, wanted: &str) -> Option<&'a str> {
+    request
+        .parameters
+        .iter()
+        .find_map(|(name, value)| match value {
+            Value::Text(text) if name == wanted => Some(text.as_str()),
+            _ => None,
+        })
+}
+
+fn counts_ignored(request: &Request) -> bool {
+    let without = |(name, value): &(String, Value)| {
+        name == "ignored" && matches!(value, Value::Boolean(false))
+    };
+    !request.parameters.iter().any(without)
 }
 
 fn sizes(bytes: u64) -> Vec<Measurement> {

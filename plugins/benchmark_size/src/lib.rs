@@ -4,5 +4,8 @@
 
 #[cfg(target_arch = "wasm32")]
 mod component;
+pub mod compress;
+pub mod ignored;
 pub mod image;
+pub mod select;
 pub mod walk;

@@ -1,8 +1,9 @@
-//! What is measured, and how much it holds.
+//! How much is in what is measured.
 
-use common::settings::path_within;
-use std::fs;
+use crate::ignored::Rules;
+use crate::select::{Pattern, Selection};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,85 +16,152 @@ pub struct Size {
     pub links: u64,
 }
 
-/// Chooses what to measure: the path that the owner gave, or else the targets, or else everything.
-///
-/// A target inside another is left out, so that no file counts twice.
-pub fn roots(path: Option<&str>, targets: &[String]) -> Result<Vec<PathBuf>, String> {
-    if let Some(path) = path {
-        return path_within(path).map(|path| vec![path]);
-    }
-    let mut roots: Vec<PathBuf> = Vec::new();
-    for target in targets {
-        let target = path_within(target)?;
-        if roots.iter().any(|root| holds(root, &target)) {
-            continue;
+/// Adds up the files that are selected below `base`, and shows each to `visit`, by its path; the error
+/// names the path that is missing, cannot be read or holds nothing.
+pub fn measure(
+    base: &Path,
+    selection: &Selection,
+    visit: &mut dyn FnMut(&Path) -> io::Result<()>,
+) -> Result<Size, String> {
+    let mut walk = Walk {
+        base,
+        pattern: None,
+        ignored: selection.ignored,
+        visit,
+        size: Size::default(),
+    };
+    let names = || {
+        let names: Vec<String> = selection
+            .roots
+            .iter()
+            .map(|root| format!("`{}`", root.display()))
+            .collect();
+        names.join(", ")
+    };
+    match (&selection.pattern, selection.roots.as_slice()) {
+        // A file may be called `[id].js`.
+        (Some(pattern), [root]) if fs::symlink_metadata(base.join(root)).is_err() => {
+            walk.pattern = Some(pattern);
+            if base.join(&pattern.start).is_dir() {
+                walk.root(&pattern.start)?;
+            }
+            if walk.size.files == 0 {
+                return Err(format!("no file matches {}", names()));
+            }
         }
-        roots.retain(|root| !holds(&target, root));
-        roots.push(target);
+        (_, roots) => {
+            for root in roots {
+                walk.root(root)?;
+            }
+        }
     }
-    if roots.is_empty() {
-        roots.push(PathBuf::from("."));
+    let Size { bytes, files, .. } = walk.size;
+    if files == 0 && !selection.ignored {
+        return Err(format!(
+            "there is no file in {} that git does not ignore",
+            names()
+        ));
     }
-    Ok(roots)
+    if files == 0 {
+        return Err(format!("there is no file in {}", names()));
+    }
+    if bytes == 0 {
+        return Err(format!("{} is empty", names()));
+    }
+    Ok(walk.size)
 }
 
-fn holds(outer: &Path, inner: &Path) -> bool {
-    outer == Path::new(".") || inner.starts_with(outer)
+struct Walk<'a> {
+    base: &'a Path,
+    pattern: Option<&'a Pattern>,
+    ignored: bool,
+    visit: &'a mut dyn FnMut(&Path) -> io::Result<()>,
+    size: Size,
 }
 
-/// Adds up the files of all roots below `base`; the error names the path that could not be read.
-pub fn measure(base: &Path, roots: &[PathBuf]) -> Result<Size, String> {
-    let mut size = Size::default();
-    for root in roots {
-        add(base, root, &mut size)?;
-    }
-    Ok(size)
-}
-
-fn add(base: &Path, root: &Path, size: &mut Size) -> Result<(), String> {
-    let at = |path: &Path| base.join(path);
-    let metadata = fs::symlink_metadata(at(root)).map_err(|error| unreadable(root, &error))?;
-    if metadata.is_file() {
-        size.files += 1;
-        size.bytes = size.bytes.saturating_add(metadata.len());
-        return Ok(());
-    }
-    if !metadata.is_dir() {
-        let kind = if metadata.is_symlink() {
-            "a symbolic link, which is not followed"
-        } else {
-            "neither a file nor a directory"
+impl Walk<'_> {
+    /// Adds a file, or what a directory holds.
+    fn root(&mut self, root: &Path) -> Result<(), String> {
+        let metadata =
+            fs::symlink_metadata(self.base.join(root)).map_err(|error| unreadable(root, &error))?;
+        let Some(rules) = self.rules_above(root, metadata.is_dir()) else {
+            return Ok(());
         };
-        return Err(format!("`{}` is {kind}", root.display()));
-    }
+        if metadata.is_file() {
+            return self.file(root, &metadata);
+        }
+        if !metadata.is_dir() {
+            let kind = if metadata.is_symlink() {
+                "a symbolic link, which is not followed"
+            } else {
+                "neither a file nor a directory"
+            };
+            return Err(format!("`{}` is {kind}", root.display()));
+        }
 
-    // A list rather than recursion: a directory can be deeper than the component's stack.
-    let mut directories = vec![root.to_path_buf()];
-    while let Some(directory) = directories.pop() {
-        let failed = |error| unreadable(&directory, &error);
-        for entry in fs::read_dir(at(&directory)).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let path = directory.join(entry.file_name());
-            if directory == root && entry.file_name() == ".git" {
-                continue;
-            }
-            let kind = entry
-                .file_type()
-                .map_err(|error| unreadable(&path, &error))?;
-            if kind.is_dir() {
-                directories.push(path);
-            } else if kind.is_file() {
-                let metadata = entry
-                    .metadata()
-                    .map_err(|error| unreadable(&path, &error))?;
-                size.files += 1;
-                size.bytes = size.bytes.saturating_add(metadata.len());
-            } else if kind.is_symlink() {
-                size.links += 1;
+        // A list rather than recursion: a directory can be deeper than the component's stack.
+        let mut directories = vec![(root.to_path_buf(), rules)];
+        while let Some((directory, rules)) = directories.pop() {
+            let rules = self.rules_in(rules, &directory);
+            let failed = |error| unreadable(&directory, &error);
+            for entry in fs::read_dir(self.base.join(&directory)).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                let path = directory.join(entry.file_name());
+                if directory == root && entry.file_name() == ".git" {
+                    continue;
+                }
+                let failed = |error| unreadable(&path, &error);
+                let kind = entry.file_type().map_err(failed)?;
+                if rules.ignore(&path, kind.is_dir()) {
+                    continue;
+                }
+                if kind.is_dir() {
+                    directories.push((path, rules.clone()));
+                } else if kind.is_file() {
+                    let metadata = entry.metadata().map_err(failed)?;
+                    self.file(&path, &metadata)?;
+                } else if kind.is_symlink() && self.matches(&path) {
+                    self.size.links += 1;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn file(&mut self, path: &Path, metadata: &fs::Metadata) -> Result<(), String> {
+        if self.matches(path) {
+            self.size.files += 1;
+            self.size.bytes = self.size.bytes.saturating_add(metadata.len());
+            (self.visit)(&self.base.join(path)).map_err(|error| unreadable(path, &error))?;
+        }
+        Ok(())
+    }
+
+    fn matches(&self, path: &Path) -> bool {
+        self.pattern.is_none_or(|pattern| pattern.matches(path))
+    }
+
+    /// What the directories above a root say; none where they ignore it.
+    fn rules_above(&self, root: &Path, is_directory: bool) -> Option<Rules> {
+        let mut rules = Rules::default();
+        let mut above = PathBuf::new();
+        for component in root.components() {
+            rules = self.rules_in(rules, &above);
+            above.push(component);
+            if rules.ignore(&above, is_directory || above != root) {
+                return None;
+            }
+        }
+        Some(rules)
+    }
+
+    fn rules_in(&self, rules: Rules, directory: &Path) -> Rules {
+        if self.ignored {
+            rules
+        } else {
+            rules.with(self.base, directory)
+        }
+    }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
@@ -129,7 +197,9 @@ mod tests {
 
         fn measure(&self, paths: &[&str]) -> Result<Size, String> {
             let targets: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-            measure(&self.0, &roots(None, &targets)?)
+            measure(&self.0, &Selection::new(None, &targets, true)?, &mut |_| {
+                Ok(())
+            })
         }
     }
 
@@ -137,56 +207,6 @@ mod tests {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
-    }
-
-    fn paths(path: Option<&str>, targets: &[&str]) -> Result<Vec<PathBuf>, String> {
-        let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
-        roots(path, &targets)
-    }
-
-    fn expect(found: Result<Vec<PathBuf>, String>, wanted: &[&str]) {
-        assert_eq!(
-            found.unwrap(),
-            wanted.iter().map(PathBuf::from).collect::<Vec<_>>()
-        );
-    }
-
-    #[test]
-    fn the_owners_path_comes_before_the_targets() {
-        expect(paths(Some("dist"), &["src/a.py"]), &["dist"]);
-        expect(
-            paths(None, &["src/a.py", "src/b.py"]),
-            &["src/a.py", "src/b.py"],
-        );
-        expect(paths(None, &[]), &["."]);
-    }
-
-    #[test]
-    fn paths_are_normalised() {
-        expect(paths(Some("./a//b/./c/"), &[]), &["a/b/c"]);
-        expect(paths(Some("././"), &[]), &["."]);
-    }
-
-    #[test]
-    fn paths_out_of_the_directory_are_refused() {
-        for path in ["/etc", "..", "../x", "a/../b", "a/.."] {
-            assert!(paths(Some(path), &[]).unwrap_err().contains(path), "{path}");
-            assert!(paths(None, &[path]).is_err(), "{path}");
-        }
-        assert!(paths(Some(""), &[]).is_err());
-        // Three dots are a name like any other.
-        expect(paths(Some(".../..x"), &[]), &[".../..x"]);
-    }
-
-    #[test]
-    fn a_target_inside_another_counts_once() {
-        expect(paths(None, &["src", "src/a.py"]), &["src"]);
-        expect(paths(None, &["src/a.py", "src/b/c.py", "src"]), &["src"]);
-        expect(paths(None, &["a", "./a"]), &["a"]);
-        expect(paths(None, &["a", "."]), &["."]);
-        expect(paths(None, &[".", "a"]), &["."]);
-        // Names that only begin alike are different places.
-        expect(paths(None, &["src", "src2"]), &["src", "src2"]);
     }
 
     #[test]
@@ -198,14 +218,6 @@ mod tests {
             folder.measure(&["a"]),
             Ok(Size {
                 bytes: 1000,
-                files: 1,
-                links: 0
-            })
-        );
-        assert_eq!(
-            folder.measure(&["empty"]),
-            Ok(Size {
-                bytes: 0,
                 files: 1,
                 links: 0
             })
@@ -236,7 +248,6 @@ mod tests {
                 links: 0
             })
         );
-        assert_eq!(folder.measure(&["dist/empty"]), Ok(Size::default()));
     }
 
     #[test]
@@ -255,7 +266,7 @@ mod tests {
         );
         // In a worktree it is a file.
         folder.file("tree/.git", 50);
-        assert_eq!(folder.measure(&["tree"]), Ok(Size::default()));
+        assert!(folder.measure(&["tree"]).is_err());
     }
 
     #[cfg(unix)]
@@ -299,6 +310,95 @@ mod tests {
                 .unwrap_err()
                 .starts_with("`a/b` cannot be read")
         );
+    }
+
+    #[test]
+    fn what_holds_nothing_is_told() {
+        let folder = Folder::new();
+        folder.file("empty", 0);
+        fs::create_dir(folder.0.join("dist")).unwrap();
+        let error = |paths: &[&str]| folder.measure(paths).unwrap_err();
+        assert_eq!(error(&["empty"]), "`empty` is empty");
+        assert_eq!(error(&["dist"]), "there is no file in `dist`");
+        assert_eq!(error(&["dist", "empty"]), "`dist`, `empty` is empty");
+    }
+
+    /// What a path selects, sorted.
+    fn selected(folder: &Folder, path: &str, ignored: bool) -> Result<Vec<String>, String> {
+        let mut found = Vec::new();
+        let selection = Selection::new(Some(path), &[], ignored)?;
+        let size = measure(&folder.0, &selection, &mut |path| {
+            let path = path.strip_prefix(&folder.0).unwrap();
+            let path = path.strip_prefix(".").unwrap_or(path);
+            found.push(path.to_str().unwrap().to_owned());
+            Ok(())
+        })?;
+        assert_eq!(size.files, found.len() as u64);
+        found.sort();
+        Ok(found)
+    }
+
+    #[test]
+    fn a_pattern_selects_files() {
+        let folder = Folder::new();
+        for path in ["dist/a.js", "dist/a.css", "dist/deep/b.js", "src/c.js"] {
+            folder.file(path, 1);
+        }
+        let select = |path: &str| selected(&folder, path, true);
+        assert_eq!(select("dist/*.js").unwrap(), ["dist/a.js"]);
+        let all = ["dist/a.js", "dist/deep/b.js"];
+        assert_eq!(select("./dist/**/*.js").unwrap(), all);
+        assert_eq!(select("*/deep").unwrap(), ["dist/deep/b.js"]);
+        assert_eq!(select("**/*.js").unwrap().len(), 3);
+        for path in ["dist/*.ts", "gone/*.js"] {
+            let error = select(path).unwrap_err();
+            assert_eq!(error, format!("no file matches `{path}`"));
+        }
+        // The name itself comes first.
+        folder.file("dist/[ab].js", 1);
+        assert_eq!(select("dist/[ab].js").unwrap(), ["dist/[ab].js"]);
+    }
+
+    #[test]
+    fn what_git_ignores_can_be_left_out() {
+        let folder = Folder::new();
+        for path in [
+            "a.js",
+            "a.log",
+            "keep.log",
+            "target/x",
+            "src/gen/b.js",
+            "src/b.js",
+            "src/a.log",
+            "src/deep/gen/c.js",
+            "anchored/d.js",
+            "src/anchored/d.js",
+        ] {
+            folder.file(path, 1);
+        }
+        let write = |path: &str, text: &str| fs::write(folder.0.join(path), text).unwrap();
+        write(
+            ".gitignore",
+            "# a remark\n*.log\n!keep.log\ntarget/\n/anchored\n[\n.gitignore\n",
+        );
+        write("src/.gitignore", "gen/\n!a.log\n!.gitignore\n");
+        let left = [
+            "a.js",
+            "keep.log",
+            "src/.gitignore",
+            "src/a.log",
+            "src/anchored/d.js",
+            "src/b.js",
+        ];
+        assert_eq!(selected(&folder, ".", false).unwrap(), left);
+        assert_eq!(selected(&folder, ".", true).unwrap().len(), 12);
+        assert_eq!(selected(&folder, "src", false).unwrap(), left[2..]);
+        assert_eq!(selected(&folder, "**/*.js", false).unwrap().len(), 3);
+        for path in ["target", "src/gen", "src/deep/gen/c.js", "a.log"] {
+            let error = selected(&folder, path, false).unwrap_err();
+            assert!(error.contains("that git does not ignore"), "{error}");
+            assert_eq!(selected(&folder, path, true).unwrap().len(), 1);
+        }
     }
 
     #[test]
