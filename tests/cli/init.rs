@@ -383,7 +383,7 @@ fn taken_names_are_told() {
 fn a_directory_of_a_bigger_repository_is_a_project() {
     let place = Place::new(&[
         ("sub/deep/t", "0123456789"),
-        ("sub/check", ""),
+        ("sub/check", "x"),
         ("t", "top"),
     ]);
     let before = place.snapshot();

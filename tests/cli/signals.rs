@@ -140,11 +140,11 @@ fn what_is_stopped_before_it_has_a_result_fails() {
     gate.open();
     place.run(&init).succeeds();
     gate.close();
-    place.write("t", "");
+    place.write("t", "y");
     let run = start(&place, &["run"]);
     gate.wait();
     end(&place, run, libc::SIGINT).fails(130, "stopped");
-    assert_eq!(place.read("t"), "");
+    assert_eq!(place.read("t"), "y");
     assert_eq!(events(&place, DIRECTORY), "baseline try crash settled");
     gate.open();
     place.run(&["run"]).succeeds();
