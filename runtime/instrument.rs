@@ -170,6 +170,18 @@ pub fn check_metric(descriptor: &Descriptor, name: &str) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Says that a metric is missing from a report, and what the evaluator says of it: that may be when it
+/// reports it.
+pub fn not_reported(descriptor: &Descriptor, metric: &str) -> String {
+    match descriptor.metric(metric) {
+        Some(metric) if !metric.description.is_empty() => format!(
+            "the metric `{}` was not reported ({})",
+            metric.name, metric.description
+        ),
+        _ => format!("the metric `{metric}` was not reported"),
+    }
+}
+
 /// The rule for an objective's metric.
 pub fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, Failure> {
     let name = match &objective.metric {

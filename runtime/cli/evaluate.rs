@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         if !values.iter().any(|(name, _)| name == primary) {
             return Err(Failure::new(
                 Exit::Measurement,
-                format!("the metric `{primary}` was not reported"),
+                instrument::not_reported(descriptor, primary),
             )
             .hint(format!(
                 "what was: {}",

@@ -350,8 +350,9 @@ impl<'a> Lab<'a> {
             Some(value) => Ok((report, value)),
             None => Err(Failed {
                 model: report.model.map(Box::new),
-                ..Failed::silent(EvaluateError::CandidateFailed(format!(
-                    "the metric `{metric}` was not reported"
+                ..Failed::silent(EvaluateError::CandidateFailed(instrument::not_reported(
+                    self.instrument.evaluator.descriptor(),
+                    metric,
                 )))
             }),
         }
