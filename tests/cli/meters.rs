@@ -1,12 +1,11 @@
-//! The evaluators of time and memory, from the command line. Nothing here depends on how long
-//! something takes.
+//! The evaluators of time, memory and size, from the command line.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::experiments::each;
-use crate::support::{Outcome, Place};
+use crate::support::{Outcome, Place, outcome};
 
 fn folder() -> Place {
     let place = Place::bare("folder");
@@ -187,4 +186,137 @@ fn times_have_a_deviation_and_processor_times() {
     assert!(!samples(&place, "benchmark_speed", &options).contains_key("stddev_ms"));
     let options = [&options[..], &["--metric", "stddev_ms"]].concat();
     evaluate(&place, "benchmark_speed", &options).fails(6, "`stddev_ms` was not reported");
+}
+
+#[test]
+fn a_size_is_that_of_what_a_pattern_selects() {
+    let place = folder();
+    for (path, length) in [
+        ("dist/a.js", 1000),
+        ("dist/b.css", 200),
+        ("dist/deep/c.js", 30),
+        ("other.js", 4),
+    ] {
+        place.write(path, "x".repeat(length));
+    }
+    for (pattern, bytes, files) in [
+        ("dist/*.js", 1000.0, 1.0),
+        ("dist/**/*.js", 1030.0, 2.0),
+        ("**/*.{js,css}", 1234.0, 4.0),
+        ("dist", 1230.0, 3.0),
+    ] {
+        let found = samples(
+            &place,
+            "benchmark_size",
+            &["--set", &format!("path={pattern}")],
+        );
+        assert_eq!(found["size_bytes"], [bytes], "{pattern}");
+        assert_eq!(found["files"], [files], "{pattern}");
+        assert!(!found.contains_key("gzip_bytes"), "{pattern}");
+    }
+}
+
+#[test]
+fn a_size_can_be_that_of_compressed_files() {
+    let place = folder();
+    let lines: Vec<String> = (0..2000).map(|n| format!("line {n} of a file\n")).collect();
+    let text = lines.concat();
+    place.write("a", &text);
+    place.write("b", &text);
+    for (format, metric) in [("gzip", "gzip_bytes"), ("zstd", "zstd_bytes")] {
+        let options = ["--set", &format!("compressed={format}"), "--metric", metric];
+        let one = samples(
+            &place,
+            "benchmark_size",
+            &[&options[..], &["-t", "a"]].concat(),
+        );
+        let (bytes, size) = (one[metric][0], one["size_bytes"][0]);
+        assert_eq!(size, text.len() as f64);
+        assert!(bytes > 100.0 && bytes < size / 3.0, "{bytes} of {size}");
+        // Each by itself: the second does not gain from the first.
+        let two = samples(
+            &place,
+            "benchmark_size",
+            &[&options[..], &["-t", "a", "-t", "b"]].concat(),
+        );
+        assert_eq!(two[metric], [2.0 * bytes]);
+        // Without the setting the owner is told how to get it.
+        evaluate(&place, "benchmark_size", &["--metric", metric, "-t", "a"])
+            .fails(6, &format!("`compressed={format}`"));
+    }
+    let gzip = samples(
+        &place,
+        "benchmark_size",
+        &["--set", "compressed=gzip", "-t", "a"],
+    );
+    let command = outcome(place.command("sh").args(["-c", "gzip -9 <a | wc -c"])).succeeds();
+    let command: f64 = command.trim().parse().unwrap();
+    let ratio = gzip["gzip_bytes"][0] / command;
+    assert!((0.97..1.03).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn a_size_can_leave_out_what_git_ignores() {
+    let place = Place::new(&[
+        (
+            ".gitignore",
+            "*.log\n!keep.log\n/target/\nsub/*.tmp\n# remark\n",
+        ),
+        ("src/.gitignore", "gen/\n!b.log\n/only-here\n"),
+    ]);
+    for path in [
+        "a.log",
+        "keep.log",
+        "target/a",
+        "src/target/a",
+        "src/gen/a",
+        "src/deep/gen/a",
+        "src/b.log",
+        "src/only-here",
+        "src/deep/only-here",
+        "sub/a.tmp",
+        "sub/deep/a.tmp",
+        "a",
+    ] {
+        place.write(path, "x");
+    }
+    let counted = place.git(&["ls-files", "--cached", "--others", "--exclude-standard"]);
+    let found = samples(&place, "benchmark_size", &["--set", "ignored=false"]);
+    assert_eq!(
+        found["files"],
+        [counted.lines().count() as f64],
+        "{counted}"
+    );
+    let found = samples(&place, "benchmark_size", &[]);
+    assert_eq!(found["files"], [14.0]);
+}
+
+#[test]
+fn a_size_that_is_none_is_told() {
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["--set", "path=empty"], 6, "`empty` is empty"),
+        (&["-t", "empty"], 6, "`empty` is empty"),
+        (&["--set", "path=gone"], 6, "`gone` does not exist"),
+        (&["--set", "path=dist/*.js"], 6, "no file matches"),
+        (&["--set", "path=[a"], 3, "is no pattern"),
+        (&["--set", "path=../*"], 3, "relative"),
+        (&["--set", "compressed=rar"], 3, "`rar`"),
+        (
+            &["--set", "path=app", "-c", "build=true"],
+            6,
+            "`app` does not exist",
+        ),
+        (&["-c", "build=kill -9 $$"], 6, "signal 9"),
+        (
+            &["-c", "image=echo 5", "--set", "compressed=gzip"],
+            3,
+            "`compressed`",
+        ),
+        (&["-c", "image=kill -9 $$"], 6, "signal 9"),
+    ];
+    each(cases, |(options, code, words)| {
+        let place = folder();
+        place.write("empty", "");
+        evaluate(&place, "benchmark_size", options).fails(*code, words);
+    });
 }
