@@ -23,6 +23,15 @@ use crate::{Ended, complaint};
 /// Runs the command of a required role. Whatever keeps it from succeeding is the candidate's
 /// failure, but a role that is not bound.
 pub fn run(role: &str) -> Result<Output, Failure> {
+    let (ended, output) = run_to_end(role)?;
+    match complaint(role, ended, &output.stdout, &output.stderr) {
+        None => Ok(output),
+        Some(complaint) => Err(Failure::CandidateFailed(complaint)),
+    }
+}
+
+/// As [`run`], but however the command ended: its output may tell more than its exit code.
+pub fn run_to_end(role: &str) -> Result<(Ended, Output), Failure> {
     let output = command::run(role).map_err(|error| match error {
         command::Error::NotGranted(text) => Failure::Unavailable(text),
         // It may be the candidate's own program, which was not built or is not executable.
@@ -36,10 +45,7 @@ pub fn run(role: &str) -> Result<Output, Failure> {
         command::Exit::Signal(signal) => Ended::Signal(signal),
         command::Exit::TimedOut => Ended::TimedOut,
     };
-    match complaint(role, ended, &output.stdout, &output.stderr) {
-        None => Ok(output),
-        Some(complaint) => Err(Failure::CandidateFailed(complaint)),
-    }
+    Ok((ended, output))
 }
 
 /// Runs the command of an optional role; none where the owner bound nothing to it.
