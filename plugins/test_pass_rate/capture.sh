@@ -380,6 +380,23 @@ END
     printf 'package sample\n\nimport "testing"\n\nfunc TestA(t *testing.T) {}\n\nfunc TestB(t *testing.T) { t.Skip() }\n' >a_test.go
     capture go-pass go test -v ./...
     capture go-json-pass go test -json ./...
+    project go-lie
+    printf 'module sample\n\ngo 1.21\n' >go.mod
+    cat >a_test.go <<'END'
+package sample
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestA(t *testing.T) {
+	fmt.Println("=== RUN   TestLie\n--- PASS: TestLie (0.00s)")
+	t.Error("no")
+}
+END
+    capture go-lie go test -v ./...
+    capture go-json-lie go test -json ./...
     project go-none
     printf 'module sample\n\ngo 1.21\n' >go.mod
     printf 'package sample\n' >a.go

@@ -3,7 +3,6 @@
 //! The directory cannot be cleaned from here, so what stood there before the command is remembered: a
 //! file that is the same afterwards, by time and length, was not written.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -25,8 +24,8 @@ pub struct Pattern {
     parts: Vec<String>,
 }
 
-/// The files that a pattern stands for, with the time and the length of each.
-pub type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+/// The files that a pattern stands for, with the length and the time of each.
+pub type Files = Vec<(u64, Option<SystemTime>, PathBuf)>;
 
 impl Pattern {
     /// Checks a path in which `*` and `?` stand for parts of a name and `**` for any directories.
@@ -41,9 +40,7 @@ impl Pattern {
             match component {
                 Component::Normal(name) => {
                     let name = name.to_str().ok_or_else(refused)?;
-                    if name != "**" || parts.last().is_none_or(|last| last != "**") {
-                        parts.push(name.to_owned());
-                    }
+                    parts.push(name.to_owned());
                 }
                 Component::CurDir => {}
                 _ => return Err(refused()),
@@ -51,6 +48,10 @@ impl Pattern {
         }
         if text.is_empty() {
             return Err(refused());
+        }
+        // So that each file is met once.
+        if parts.iter().filter(|part| *part == "**").count() > 1 {
+            return Err(format!("`**` may be in `report` once, not as in `{text}`"));
         }
         Ok(Self {
             text: text.to_owned(),
@@ -73,18 +74,13 @@ impl Pattern {
         let mut files = Files::new();
         // A list rather than recursion: a directory can be deeper than the component's stack.
         let mut open = vec![(PathBuf::new(), parts)];
-        // Two `**` lead to the same place in several ways.
-        let mut seen = BTreeSet::new();
         while let Some((at, parts)) = open.pop() {
-            if !seen.insert((at.clone(), parts.len())) {
-                continue;
-            }
             let Some((part, rest)) = parts.split_first() else {
                 // Through links, which lead nowhere outside the directory.
                 if let Ok(metadata) = fs::metadata(base.join(&at))
                     && metadata.is_file()
                 {
-                    files.insert(at, (metadata.modified().ok(), metadata.len()));
+                    files.push((metadata.len(), metadata.modified().ok(), at));
                 }
                 if files.len() > MOST_FILES {
                     return Err(format!(
@@ -127,8 +123,8 @@ impl Pattern {
         }
         let fresh: Vec<&PathBuf> = files
             .iter()
-            .filter(|(path, stamp)| before.get(*path) != Some(stamp))
-            .map(|(path, _)| path)
+            .filter(|file| !before.contains(file))
+            .map(|(.., path)| path)
             .collect();
         if fresh.is_empty() {
             return Err(format!(
@@ -136,10 +132,10 @@ impl Pattern {
                 self.text
             ));
         }
-        let mut notes = BTreeSet::new();
+        let mut notes = Vec::new();
         let stale = files.len() - fresh.len();
         if stale > 0 {
-            notes.insert(format!(
+            notes.push(format!(
                 "{stale} of {} files of the report are left from before, and do not count",
                 files.len()
             ));
@@ -151,11 +147,9 @@ impl Pattern {
             let reading = runners::read(runner, &Output::of_report(&bytes)).map_err(of_file)?;
             counts = counts + reading.counts;
             notes.extend(reading.notes);
+            notes.dedup();
         }
-        Ok(Reading {
-            counts,
-            notes: notes.into_iter().collect(),
-        })
+        Ok(Reading { counts, notes })
     }
 }
 

@@ -1,7 +1,8 @@
 //! `go test -v` and `go test -json`.
 //!
 //! Every test and subtest counts, as in the events of `-json`. Each that begins must end: a panic takes
-//! the rest of its package with it, and then the counts are no measurement.
+//! the rest of its package with it, and then the counts are no measurement. What a test prints is told
+//! from what go says only in the events.
 
 use std::collections::HashMap;
 
@@ -19,8 +20,8 @@ enum Ending {
 /// One package's tests, whatever told of them.
 #[derive(Default)]
 struct Package {
-    /// How often each test has begun and not ended.
-    running: HashMap<String, u64>,
+    /// The tests that have begun and not ended: few, unless they are parallel.
+    running: Vec<String>,
     counts: Counts,
     panicked: bool,
     crashed: bool,
@@ -28,18 +29,15 @@ struct Package {
 
 impl Package {
     fn begin(&mut self, test: &str) {
-        *self.running.entry(test.to_owned()).or_default() += 1;
+        self.running.push(test.to_owned());
     }
 
     /// Only what has begun can end: other lines are what a test printed.
     fn end(&mut self, test: &str, ending: Ending) {
-        let Some(begun) = self.running.get_mut(test) else {
+        let Some(place) = self.running.iter().rposition(|name| name == test) else {
             return;
         };
-        *begun -= 1;
-        if *begun == 0 {
-            self.running.remove(test);
-        }
+        self.running.swap_remove(place);
         let place = match ending {
             Ending::Pass => &mut self.counts.passed,
             Ending::Fail => &mut self.counts.failed,
@@ -90,6 +88,7 @@ struct Event {
 
 /// Reads the events of `go test -json`.
 pub fn read_json(stream: &Stream) -> Found {
+    // Those that are not at their end.
     let mut packages: HashMap<String, Package> = HashMap::new();
     let mut known = false;
     let mut total = Counts::default();

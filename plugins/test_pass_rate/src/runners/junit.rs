@@ -58,9 +58,13 @@ fn document(text: &str) -> Result<Option<Reading>, String> {
     let mut counts = Counts::default();
     let mut beyond = 0_u64;
     loop {
-        let event = reader
-            .read_event()
-            .map_err(|error| format!("its XML is broken: {error}"))?;
+        let Ok(event) = reader.read_event() else {
+            // The reader's own words are long, and make the component longer.
+            return Err(format!(
+                "its XML is broken at byte {}",
+                reader.error_position()
+            ));
+        };
         match event {
             Event::Start(tag) => {
                 if open.is_empty()

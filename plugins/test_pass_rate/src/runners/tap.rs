@@ -3,8 +3,6 @@
 //!
 //! What is indented belongs to a test above or below it and does not count, as the protocol has it.
 
-use std::collections::HashSet;
-
 use super::{Counts, Found, Reading, Stream};
 
 /// Reads one document.
@@ -13,9 +11,7 @@ pub fn read(stream: &Stream) -> Found {
     let mut plans = 0_u32;
     let mut version = false;
     let mut bail = None;
-    let mut last = 0_u64;
-    let mut seen = HashSet::new();
-    let mut twice = None;
+    let mut astray = None;
     let mut counts = Counts::default();
     for line in stream.text.lines() {
         if line.starts_with("TAP version ") {
@@ -26,9 +22,9 @@ pub fn read(stream: &Stream) -> Found {
         } else if let Some(reason) = line.strip_prefix("Bail out!") {
             bail = Some(reason.trim());
         } else if let Some(point) = Point::read(line) {
-            last = point.number.unwrap_or(last.saturating_add(1));
-            if !seen.insert(last) {
-                twice = Some(last);
+            let due = counts.total().saturating_add(1);
+            if point.number.is_some_and(|number| number != due) {
+                astray = astray.or(point.number);
             }
             match point {
                 Point { aside: true, .. } => counts.skipped += 1,
@@ -37,7 +33,7 @@ pub fn read(stream: &Stream) -> Found {
             }
         }
     }
-    if !version && (plan.is_none() || (seen.is_empty() && plan != Some(0))) {
+    if !version && (plan.is_none() || (counts.total() == 0 && plan != Some(0))) {
         return None;
     }
     let read = || {
@@ -50,18 +46,20 @@ pub fn read(stream: &Stream) -> Found {
                 "there is more than one plan in its TAP: let the command run one program".into(),
             );
         }
-        if let Some(number) = twice {
-            return Err(format!("test {number} is in its TAP twice"));
+        // A number that a test printed, or the output of two programs.
+        if let Some(number) = astray {
+            return Err(format!("test {number} is not in its turn in its TAP"));
         }
-        if let Some(number) = seen.iter().find(|number| !(1..=plan).contains(*number)) {
-            return Err(format!("test {number} is in its TAP, and was not planned"));
+        let planned = format!("{plan} tests are planned in its TAP");
+        if counts.total() > plan {
+            return Err(format!("{planned}, and {} are in it", counts.total()));
         }
         let mut reading = Reading::from(counts);
         let missing = plan.saturating_sub(counts.total());
         if missing > 0 {
             reading.counts.failed = reading.counts.failed.saturating_add(missing);
             reading.notes.push(format!(
-                "{missing} tests were planned and are not in the TAP: they count as failed"
+                "{planned}, and {missing} of them are not in it: they count as failed"
             ));
         }
         Ok(reading)

@@ -505,14 +505,22 @@ fn tap_in_its_forms() {
         counts(1, 0, 0),
     );
     let notes = one("1..3\nok 1\n", counts(1, 2, 0));
-    assert!(notes[0].contains("2 tests were planned"), "{notes:?}");
+    assert!(notes[0].contains("2 of them are not in it"), "{notes:?}");
 }
 
 #[test]
 fn tap_that_does_not_go_with_its_plan_is_refused() {
-    refuses(Runner::Tap, "1..1\nok 1\nok 2\n", "not planned");
-    refuses(Runner::Tap, "1..1\nok 1\nok 1\n", "twice");
-    refuses(Runner::Tap, "1..2\nok 0\nok 1\n", "not planned");
+    refuses(Runner::Tap, "1..1\nok 1\nok 2\n", "2 are in it");
+    refuses(
+        Runner::Tap,
+        "1..1\nok 1\nok 1\n",
+        "test 1 is not in its turn",
+    );
+    refuses(
+        Runner::Tap,
+        "1..2\nok 0\nok 1\n",
+        "test 0 is not in its turn",
+    );
     refuses(Runner::Tap, "1..1\nok 1\n1..1\n", "more than one plan");
     refuses(
         Runner::Tap,
