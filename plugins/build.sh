@@ -10,7 +10,7 @@
 set -euo pipefail
 
 plugins=(
-    benchmark_size benchmark_speed build_speed command memory_usage
+    benchmark_size benchmark_speed build_speed command memory_usage test_pass_rate
     llm_judge_content llm_judge_copy llm_judge_prompt
 )
 files=("${plugins[@]/%/.wasm}")

@@ -7,34 +7,26 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::{Exit, Failure};
 
+macro_rules! built_in {
+    ($name:literal) => {
+        (
+            $name,
+            include_bytes!(concat!("../plugins/", $name, ".wasm")),
+        )
+    };
+}
+
 /// The evaluators in the binary, by name.
 const BUILT_IN: &[(&str, &[u8])] = &[
-    (
-        "benchmark_speed",
-        include_bytes!("../plugins/benchmark_speed.wasm"),
-    ),
-    (
-        "benchmark_size",
-        include_bytes!("../plugins/benchmark_size.wasm"),
-    ),
-    ("build_speed", include_bytes!("../plugins/build_speed.wasm")),
-    (
-        "memory_usage",
-        include_bytes!("../plugins/memory_usage.wasm"),
-    ),
-    ("command", include_bytes!("../plugins/command.wasm")),
-    (
-        "llm_judge_content",
-        include_bytes!("../plugins/llm_judge_content.wasm"),
-    ),
-    (
-        "llm_judge_copy",
-        include_bytes!("../plugins/llm_judge_copy.wasm"),
-    ),
-    (
-        "llm_judge_prompt",
-        include_bytes!("../plugins/llm_judge_prompt.wasm"),
-    ),
+    built_in!("benchmark_speed"),
+    built_in!("benchmark_size"),
+    built_in!("build_speed"),
+    built_in!("memory_usage"),
+    built_in!("test_pass_rate"),
+    built_in!("llm_judge_content"),
+    built_in!("llm_judge_copy"),
+    built_in!("llm_judge_prompt"),
+    built_in!("command"),
 ];
 
 /// Read at most this much of a file, in bytes; the host refuses what is over its own limit.

@@ -25,4 +25,5 @@ mod run;
 mod scope;
 mod signals;
 mod support;
+mod test_pass_rate;
 mod unwritable;
