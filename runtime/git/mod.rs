@@ -8,9 +8,8 @@
 mod call;
 mod follow;
 mod guard;
+mod index;
 mod scope;
-#[cfg(test)]
-mod testing;
 mod worktree;
 
 use std::collections::BTreeMap;
@@ -474,3 +473,6 @@ fn explain_discovery(directory: &Path, output: &Output) -> GitError {
         failed("rev-parse", output)
     }
 }
+
+#[cfg(test)]
+mod testing;

@@ -99,19 +99,13 @@ impl Worktree {
     /// Notes what the worktree is, for [`Worktree::touched`].
     pub fn snapshot(&self) -> Result<Snapshot, GitError> {
         let admin = self.read_admin()?;
-        let staged = succeed("ls-files", self.git().args(["ls-files", "--stage", "-z"]))?;
         let mut tracked = HashSet::new();
         let mut opaque = BTreeMap::new();
-        for line in staged.stdout.split(|&b| b == 0) {
-            let Some(tab) = line.iter().position(|&b| b == b'\t') else {
-                continue;
-            };
-            let (mode, path) = line.split_at(tab);
-            let path = PathBuf::from(OsStr::from_bytes(path.get(1..).unwrap_or_default()));
-            if mode.starts_with(b"160000 ") {
-                opaque.insert(path.clone(), self.files_below(&path)?);
+        for entry in self.entries()?.unwrap_or_default() {
+            if entry.is_submodule {
+                opaque.insert(entry.path.clone(), self.files_below(&entry.path)?);
             }
-            tracked.insert(path);
+            tracked.insert(entry.path);
         }
         let mut different = HashMap::new();
         for path in self.differing()? {
@@ -148,7 +142,7 @@ impl Worktree {
         }
 
         let mut paths = BTreeSet::new();
-        for path in self.differing_exactly(before)? {
+        for path in self.differing_exactly(before, allowed)? {
             // Files in a submodule that is not populated; they are compared below.
             if is_directory(&path) && before.tracked.contains(&path) {
                 continue;
@@ -219,7 +213,11 @@ impl Worktree {
     ///
     /// Git compares times in whole seconds, and reads a file whose time of modification is not
     /// before the index's. A command can set that time, but not hide that it touched the file.
-    fn differing_exactly(&self, before: &Snapshot) -> Result<Vec<PathBuf>, GitError> {
+    fn differing_exactly(
+        &self,
+        before: &Snapshot,
+        allowed: &[PathBuf],
+    ) -> Result<Vec<PathBuf>, GitError> {
         let index = self.admin.join("index");
         let Some(Entry::File {
             stamp, modified, ..
@@ -227,7 +225,8 @@ impl Worktree {
         else {
             return self.differing();
         };
-        let unclear = before.tracked.iter().any(|path| {
+        let mut others = before.tracked.iter().filter(|path| !allowed.contains(path));
+        let unclear = others.any(|path| {
             Stamp::of(&self.root.join(path)).is_some_and(|file| {
                 file.changed.0 == stamp.modified.0 && file.changed >= stamp.modified
             })

@@ -14,11 +14,17 @@ pub struct Place {
 
 impl Place {
     pub fn new(files: &[(&str, &str)]) -> Self {
+        Self::with_format("sha1", files)
+    }
+
+    /// With objects' names of this format.
+    pub fn with_format(format: &str, files: &[(&str, &str)]) -> Self {
         let place = Self {
             root: tempfile::tempdir().unwrap(),
         };
         std::fs::create_dir(place.top()).unwrap();
-        place.git(&["init", "--quiet", "--initial-branch=main"]);
+        let format = format!("--object-format={format}");
+        place.git(&["init", "--quiet", "--initial-branch=main", &format]);
         place.git(&["config", "user.name", "Tester"]);
         place.git(&["config", "user.email", "tester@localhost"]);
         for (path, text) in files {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::call::{as_somebody, failed, git, run, succeed};
+use super::call::{as_somebody, failed, git, listed, run, succeed};
+use super::index::{self, Entry};
 use super::{CommitId, GitError, Repository};
 
 /// Settings that a worktree of ours overrides besides those of every call: what git takes a file
@@ -25,9 +26,12 @@ pub struct Worktree {
     pub(super) admin: PathBuf,
     /// The repository's own: what the administrative directory says of it is not believed either.
     pub(super) common: PathBuf,
+    /// How many bytes an object's name has.
+    name_size: usize,
 }
 
 impl Worktree {
+    /// The last component of `root` must be unique among the repository's worktrees.
     pub(super) fn new(repository: &Repository, root: &Path) -> Self {
         Self {
             root: root.to_owned(),
@@ -36,6 +40,7 @@ impl Worktree {
                 .join("worktrees")
                 .join(root.file_name().unwrap_or_default()),
             common: repository.common.clone(),
+            name_size: repository.head.len() / 2,
         }
     }
 
@@ -88,24 +93,44 @@ impl Worktree {
         .map(|_| ())
     }
 
+    /// Whether the index tells git not to look at some files: a command that ran here did that.
+    fn hides_changes(&self) -> Result<bool, GitError> {
+        let is_sparse = self.admin.join("info/sparse-checkout").exists();
+        let hides = |entry: &Entry| entry.assume_valid || (entry.skip_worktree && !is_sparse);
+        // One that cannot be read hides everything.
+        Ok(self
+            .entries()?
+            .is_none_or(|entries| entries.iter().any(hides)))
+    }
+
+    /// What is in the index; `None` where git cannot read it.
+    pub(super) fn entries(&self) -> Result<Option<Vec<Entry>>, GitError> {
+        let index = std::fs::read(self.admin.join("index")).unwrap_or_default();
+        if let Some(entries) = index::parse(&index, self.name_size) {
+            return Ok(Some(entries));
+        }
+        let output = run(self.git().args(["ls-files", "-v", "--stage", "-z"]))?;
+        let entry = |(path, words): (PathBuf, Vec<&str>)| {
+            let [tag, mode, ..] = words[..] else {
+                return None;
+            };
+            Some(Entry {
+                path,
+                is_submodule: mode == "160000",
+                assume_valid: tag.bytes().all(|b| b.is_ascii_lowercase()),
+                skip_worktree: tag.eq_ignore_ascii_case("S"),
+            })
+        };
+        let entries = listed(&output.stdout).filter_map(entry).collect();
+        Ok(output.status.success().then_some(entries))
+    }
+
     /// Removes what is neither tracked nor ignored. What git ignores stays: builds stay warm.
     ///
     /// May run while the target is committed: it only reads the index, and the target is in it.
     pub fn clean(&self) -> Result<(), GitError> {
         self.check()?;
         succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
-    }
-
-    /// Whether the index tells git not to look at some files: a command that ran here did that.
-    fn hides_changes(&self) -> Result<bool, GitError> {
-        let is_sparse = self.admin.join("info/sparse-checkout").exists();
-        let output = run(self.git().args(["ls-files", "-v", "-z"]))?;
-        let mut tags = output
-            .stdout
-            .split(|&b| b == 0)
-            .filter_map(|entry| entry.first());
-        Ok(!output.status.success()
-            || tags.any(|tag| tag.is_ascii_lowercase() || (*tag == b'S' && !is_sparse)))
     }
 
     /// A killed git leaves its locks, some under names of their own; nobody else works in this
@@ -123,13 +148,9 @@ impl Worktree {
 
     /// Whether git tracks a path, or something below it.
     pub fn tracks(&self, path: &Path) -> Result<bool, GitError> {
-        let output = succeed(
-            "ls-files",
-            self.git()
-                .args(["ls-files", "-z", "--"])
-                .arg(path.strip_prefix(&self.root).unwrap_or(path)),
-        )?;
-        Ok(!output.stdout.is_empty())
+        let path = path.strip_prefix(&self.root).unwrap_or(path);
+        let entries = self.entries()?.unwrap_or_default();
+        Ok(entries.iter().any(|entry| entry.path.starts_with(path)))
     }
 
     /// Commits `paths` (relative to the top) as they are; `None` where they are as in HEAD.
@@ -177,5 +198,35 @@ impl Worktree {
             .arg("-C")
             .arg(directory);
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Place, user_git, write};
+    use super::*;
+
+    #[test]
+    fn an_index_of_any_kind_is_understood() {
+        let place = Place::new(&[("t", "text")]);
+        let ours = place.worktree();
+        let head = ours.head().unwrap();
+        for act in [
+            &["update-index", "--split-index"][..],
+            &["update-index", "--index-version", "4"],
+            &["update-index", "--untracked-cache"],
+        ] {
+            user_git(&ours.root, act);
+            assert!(!ours.hides_changes().unwrap(), "{act:?}");
+            user_git(&ours.root, &["update-index", "--assume-unchanged", "t"]);
+            assert!(ours.hides_changes().unwrap(), "{act:?}");
+            write(&ours.root, "t", "another");
+            ours.reset(&head).unwrap();
+            assert_eq!(std::fs::read(ours.root.join("t")).unwrap(), b"text");
+        }
+        std::fs::write(ours.admin.join("index"), "nonsense").unwrap();
+        write(&ours.root, "t", "another");
+        ours.reset(&head).unwrap();
+        assert_eq!(std::fs::read(ours.root.join("t")).unwrap(), b"text");
     }
 }

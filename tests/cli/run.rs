@@ -997,9 +997,11 @@ fn a_command_may_do_to_its_worktree_what_it_likes() {
         "git -c user.name=A -c user.email=a@b commit --quiet --allow-empty --message=mine; git branch --force theirs",
         "mkdir deep; chmod 500 deep; rm other; mkdir other",
         "rm t; ln -s /etc/passwd t",
+        "git update-index --assume-unchanged other; echo mess > other",
+        "git update-index --skip-worktree other t; rm other t",
     ] {
         let place = Place::new(&[("t", "n: 100\n"), ("other", "other\n")]);
-        let eval = format!("cat t; {mischief}");
+        let eval = format!("[ \"$(cat other)\" = other ] && cat t; {mischief}");
         let arguments = [
             "init",
             "-t",
