@@ -291,12 +291,10 @@ impl Workspace {
         })
     }
 
-    /// Removes the worktrees that exist.
+    /// Removes the worktrees, as far as they exist.
     pub fn remove(&self) {
         for root in [&self.first, &self.second] {
-            if root.exists() {
-                let _ = self.repository.remove_worktree(root);
-            }
+            self.repository.remove_worktree(root);
         }
     }
 }

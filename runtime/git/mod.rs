@@ -431,8 +431,7 @@ impl Repository {
     pub fn add_worktree(&self, root: &Path, commit: &str) -> Result<Worktree, GitError> {
         let worktree = Worktree::new(self, root);
         // Not `git worktree prune`, which would also forget the user's own on an absent disk.
-        let _ = std::fs::remove_dir_all(root).or_else(|_| std::fs::remove_file(root));
-        let _ = std::fs::remove_dir_all(&worktree.admin);
+        worktree.remove();
         succeed(
             "worktree add",
             self.git()
@@ -443,15 +442,11 @@ impl Repository {
         Ok(worktree)
     }
 
-    /// Removes a worktree and everything in it.
-    pub fn remove_worktree(&self, root: &Path) -> Result<(), GitError> {
-        succeed(
-            "worktree remove",
-            self.git()
-                .args(["worktree", "remove", "--force", "--force"])
-                .arg(root),
-        )
-        .map(|_| ())
+    /// Removes what there is of a worktree.
+    pub fn remove_worktree(&self, root: &Path) {
+        Worktree::new(self, root).remove();
+        // As git does, where it was the last one.
+        let _ = std::fs::remove_dir(self.common.join("worktrees"));
     }
 
     fn git(&self) -> Command {
@@ -459,6 +454,11 @@ impl Repository {
         command.arg("-C").arg(&self.top);
         command
     }
+}
+
+fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> GitError {
+    let path = path.to_owned();
+    move |error| GitError::File { path, error }
 }
 
 fn explain_discovery(directory: &Path, output: &Output) -> GitError {

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::call::succeed;
-use super::{CommitId, GitError, Worktree};
+use super::worktree::{put, remove};
+use super::{CommitId, GitError, Worktree, file_error};
 
 /// How many paths are named.
 const NAMED: usize = 20;
@@ -55,7 +56,7 @@ pub struct Touched {
     pub paths: Vec<PathBuf>,
     /// How many paths there are.
     pub count: usize,
-    /// Whether HEAD had been moved, be it to a branch at the same commit. It is back.
+    /// Whether HEAD had been moved. It is back where it was.
     pub head: bool,
     /// Whether the `.git` file had been changed. It is as before.
     pub pointer: bool,
@@ -90,14 +91,25 @@ impl Stamp {
         }
     }
 
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         Some(Self::new(&path.symlink_metadata().ok()?))
+    }
+}
+
+impl Snapshot {
+    /// HEAD as it is written, which tells a branch from the commit that it stands for.
+    fn head_text(&self) -> Option<&[u8]> {
+        match self.admin.get(Path::new("HEAD"))? {
+            Entry::File { bytes, .. } => Some(bytes),
+            Entry::Directory => None,
+        }
     }
 }
 
 impl Worktree {
     /// Notes what the worktree is, for [`Worktree::touched`].
     pub fn snapshot(&self) -> Result<Snapshot, GitError> {
+        self.mend_pointer()?;
         let admin = self.read_admin()?;
         let mut tracked = HashSet::new();
         let mut opaque = BTreeMap::new();
@@ -132,13 +144,15 @@ impl Worktree {
     /// Puts index, HEAD and the `.git` file back, and finds what else is not as in the snapshot,
     /// `allowed` paths aside.
     pub fn touched(&self, before: &Snapshot, allowed: &[PathBuf]) -> Result<Touched, GitError> {
-        let moved = self.head() != before.head || self.stands_elsewhere(before);
+        self.check()?;
+        self.remove_locks();
+        let head = before.head != self.head() || before.head_text() != self.head_text().as_deref();
         self.put_back(before)?;
         let pointer = self.root.join(".git");
         let pointer_changed = !pointer.symlink_metadata().is_ok_and(|now| now.is_file())
             || read(&pointer)? != before.pointer;
         if pointer_changed {
-            replace(&pointer, &before.pointer)?;
+            put(&pointer, &before.pointer)?;
         }
 
         let mut paths = BTreeSet::new();
@@ -178,19 +192,9 @@ impl Worktree {
         Ok(Touched {
             count: paths.len(),
             paths: paths.into_iter().take(NAMED).collect(),
-            head: moved,
+            head,
             pointer: pointer_changed,
         })
-    }
-
-    /// Whether HEAD is written otherwise than before: it may stand for a branch now.
-    fn stands_elsewhere(&self, before: &Snapshot) -> bool {
-        match before.admin.get(Path::new("HEAD")) {
-            Some(Entry::File { bytes, .. }) => {
-                std::fs::read(self.admin.join("HEAD")).ok().as_ref() != Some(bytes)
-            }
-            _ => false,
-        }
     }
 
     /// The paths that differ from HEAD, each file of its own; a nested repository ends in `/`.
@@ -310,6 +314,8 @@ impl Worktree {
             let metadata = full.symlink_metadata().map_err(file_error(&full))?;
             let entry = if metadata.is_dir() {
                 Entry::Directory
+            } else if !metadata.is_file() {
+                continue;
             } else {
                 Entry::File {
                     bytes: read(&full)?,
@@ -347,15 +353,13 @@ impl Worktree {
         Ok(found)
     }
 
+    fn head_text(&self) -> Option<Vec<u8>> {
+        std::fs::read(self.admin.join("HEAD")).ok()
+    }
+
     /// Makes the administrative directory what it was: the index, HEAD, and no operation that was
     /// begun.
     fn put_back(&self, before: &Snapshot) -> Result<(), GitError> {
-        for directory in [&self.root, &self.admin] {
-            if !directory.symlink_metadata().is_ok_and(|now| now.is_dir()) {
-                remove(directory)?;
-                std::fs::create_dir_all(directory).map_err(file_error(directory))?;
-            }
-        }
         for path in self.admin_paths()? {
             if !before.admin.contains_key(&path) {
                 remove(&self.admin.join(path))?;
@@ -373,7 +377,7 @@ impl Worktree {
                 Entry::File {
                     bytes, modified, ..
                 } => {
-                    replace(&path, bytes)?;
+                    put(&path, bytes)?;
                     set_modified(&path, *modified)?;
                 }
             }
@@ -389,34 +393,6 @@ fn is_directory(path: &Path) -> bool {
 
 fn read(path: &Path) -> Result<Vec<u8>, GitError> {
     std::fs::read(path).map_err(file_error(path))
-}
-
-fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> GitError {
-    let path = path.to_owned();
-    move |error| GitError::File { path, error }
-}
-
-/// Removes whatever is there, a link and not what it leads to.
-fn remove(path: &Path) -> Result<(), GitError> {
-    let removed = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(_) => return Ok(()),
-    };
-    match removed {
-        // With the directory that it was in.
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Puts a file in the place of whatever is there.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
-    use std::io::Write;
-    remove(path)?;
-    std::fs::File::create_new(path)
-        .and_then(|mut file| file.write_all(bytes))
-        .map_err(file_error(path))
 }
 
 fn set_modified(path: &Path, modified: SystemTime) -> Result<(), GitError> {
@@ -639,18 +615,42 @@ mod tests {
     }
 
     #[test]
-    fn a_worktree_that_is_gone_is_told() {
-        let all = [".gitignore", "a", "sub/b", "t"];
-        let found = touched(|place, root| {
-            let root = root.to_str().unwrap();
-            place.git(&["worktree", "remove", "--force", root]);
-        });
-        assert_eq!(found.count, all.len() - 1);
-        let found = touched(|place, root| {
-            std::fs::remove_dir_all(root).unwrap();
-            symlink(place.top(), root).unwrap();
-        });
-        assert_eq!(found.count, all.len() - 1);
+    fn a_worktree_that_is_gone_or_replaced_is_told_and_left_alone() {
+        let acts: [fn(&Place, &Path); 4] = [
+            |place, root| {
+                place.git(&["worktree", "remove", "--force", root.to_str().unwrap()]);
+            },
+            |_, root| std::fs::remove_dir_all(root).unwrap(),
+            |place, root| {
+                std::fs::remove_dir_all(root).unwrap();
+                symlink(place.outside("elsewhere"), root).unwrap();
+            },
+            |place, _| {
+                let admin = place.top().join(".git/worktrees/ours");
+                std::fs::remove_dir_all(&admin).unwrap();
+                symlink(place.outside("elsewhere"), admin).unwrap();
+            },
+        ];
+        for act in acts {
+            let place = Place::new(FILES);
+            let elsewhere = place.outside("elsewhere");
+            for name in ["HEAD", "index.lock", "t", "mine"] {
+                write(&elsewhere, name, "mine");
+            }
+            let ours = place.worktree();
+            let before = ours.snapshot().unwrap();
+            act(&place, &ours.root);
+            ours.touched(&before, &[]).unwrap_err();
+            ours.reset(&before.head.unwrap()).unwrap_err();
+            ours.clean().unwrap_err();
+            assert!(place.repository().worktree(&ours.root).is_none());
+            // It is made anew.
+            let ours = place.worktree();
+            assert_eq!(read(&ours.root.join("t")).unwrap(), b"target");
+            for name in ["HEAD", "index.lock", "t", "mine"] {
+                assert_eq!(read(&elsewhere.join(name)).unwrap(), b"mine", "{name}");
+            }
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! A worktree of ours: brought to a commit, cleaned, committed in.
 
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::call::{as_somebody, failed, git, listed, run, succeed};
 use super::index::{self, Entry};
-use super::{CommitId, GitError, Repository};
+use super::{CommitId, GitError, Repository, file_error};
 
 /// Settings that a worktree of ours overrides besides those of every call: what git takes a file
 /// for is the same whatever the user's settings or a command say, so that no change stays unseen.
@@ -58,23 +60,31 @@ impl Worktree {
         is_commit(&head).then_some(head)
     }
 
-    /// Whether its directory is one. Whoever works in it could put a link in its place, and then
-    /// all that is done to a worktree, its cleaning too, would be done elsewhere.
+    /// Whether its directories are what they are called. Whoever works in it could put a link in the
+    /// place of one, and then all that is done to a worktree, its cleaning too, would be done
+    /// elsewhere.
     pub(super) fn is_in_place(&self) -> bool {
-        self.root
-            .symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_dir())
+        self.misplaced().is_none()
     }
 
-    /// Fails where the directory was taken away or replaced.
+    fn misplaced(&self) -> Option<&Path> {
+        let is_directory = |path: &&Path| {
+            path.symlink_metadata()
+                .is_ok_and(|metadata| metadata.is_dir())
+        };
+        let directories = [self.root.as_path(), &self.admin];
+        directories.into_iter().find(|path| !is_directory(path))
+    }
+
+    /// Fails where a directory was taken away or replaced.
     pub(super) fn check(&self) -> Result<(), GitError> {
-        if self.is_in_place() {
-            return Ok(());
+        match self.misplaced() {
+            None => Ok(()),
+            Some(path) => Err(GitError::Failed {
+                what: "worktree",
+                message: format!("`{}` is no directory any more", path.display()),
+            }),
         }
-        Err(GitError::Failed {
-            what: "worktree",
-            message: format!("`{}` is no directory any more", self.root.display()),
-        })
     }
 
     /// Makes every tracked file what it is in `commit`. What is not tracked stays.
@@ -89,8 +99,8 @@ impl Worktree {
             "checkout",
             self.git()
                 .args(["checkout", "--quiet", "--force", "--detach", commit, "--"]),
-        )
-        .map(|_| ())
+        )?;
+        self.mend_pointer()
     }
 
     /// Whether the index tells git not to look at some files: a command that ran here did that.
@@ -125,12 +135,37 @@ impl Worktree {
         Ok(output.status.success().then_some(entries))
     }
 
+    /// Makes the `.git` file lead here, for an agent's git: a command may have changed it.
+    pub(super) fn mend_pointer(&self) -> Result<(), GitError> {
+        let pointer = self.root.join(".git");
+        let leads_here = || {
+            let text = std::fs::read_to_string(&pointer).ok()?;
+            let path = self.root.join(text.strip_prefix("gitdir: ")?.trim_end());
+            Some(path == self.admin || path.canonicalize().ok()? == self.admin)
+        };
+        let is_file = pointer.symlink_metadata().is_ok_and(|now| now.is_file());
+        if is_file && leads_here() == Some(true) {
+            return Ok(());
+        }
+        let mut text = b"gitdir: ".to_vec();
+        text.extend(self.admin.as_os_str().as_bytes());
+        text.push(b'\n');
+        put(&pointer, &text)
+    }
+
     /// Removes what is neither tracked nor ignored. What git ignores stays: builds stay warm.
     ///
     /// May run while the target is committed: it only reads the index, and the target is in it.
     pub fn clean(&self) -> Result<(), GitError> {
         self.check()?;
         succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
+    }
+
+    /// Removes it as far as that can be done. Git is not asked: it would read what stands there.
+    pub(super) fn remove(&self) {
+        for directory in [&self.root, &self.admin] {
+            let _ = remove(directory);
+        }
     }
 
     /// A killed git leaves its locks, some under names of their own; nobody else works in this
@@ -201,10 +236,65 @@ impl Worktree {
     }
 }
 
+/// Removes whatever is there, a link and not what it leads to.
+pub(super) fn remove(path: &Path) -> Result<(), GitError> {
+    let removed = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(_) => return Ok(()),
+    };
+    match removed {
+        // With the directory that it was in.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a file in the place of whatever is there.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+    remove(path)?;
+    std::fs::File::create_new(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(file_error(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Place, user_git, write};
     use super::*;
+
+    #[test]
+    fn the_way_to_the_repository_is_mended() {
+        let place = Place::new(&[("t", "")]);
+        let ours = place.worktree();
+        let head = ours.head().unwrap();
+        let pointer = ours.root.join(".git");
+        let before = std::fs::read(&pointer).unwrap();
+        let acts: [fn(&Path); 4] = [
+            |pointer| std::fs::remove_file(pointer).unwrap(),
+            |pointer| std::fs::write(pointer, "gitdir: /nowhere\n").unwrap(),
+            |pointer| {
+                std::fs::remove_file(pointer).unwrap();
+                std::fs::create_dir(pointer).unwrap();
+            },
+            |pointer| {
+                std::fs::remove_dir_all(pointer)
+                    .or_else(|_| std::fs::remove_file(pointer))
+                    .unwrap();
+                std::os::unix::fs::symlink("t", pointer).unwrap();
+            },
+        ];
+        for act in acts {
+            act(&pointer);
+            ours.reset(&head).unwrap();
+            assert_eq!(std::fs::read(&pointer).unwrap(), before);
+        }
+        // As git writes it where it is told to.
+        let relative = "gitdir: ../project/.git/worktrees/ours\n";
+        std::fs::write(&pointer, relative).unwrap();
+        ours.reset(&head).unwrap();
+        assert_eq!(std::fs::read_to_string(&pointer).unwrap(), relative);
+    }
 
     #[test]
     fn an_index_of_any_kind_is_understood() {

@@ -492,6 +492,20 @@ fn a_command_that_replaces_its_worktree_does_not_lead_git_elsewhere() {
 }
 
 #[test]
+fn a_command_that_takes_away_the_way_to_the_repository_is_no_obstacle_to_an_agent() {
+    for night in [Night::new(), Night::noisy()] {
+        night.hook("cat t; rm -rf .git; exit 0");
+        night.tries(
+            3,
+            &format!("git log -1 --format=%s >> \"$O/seen\"\n{BETTER}"),
+        );
+        assert_eq!(night.verdicts(), "keep keep keep");
+        assert_eq!(night.lines("seen"), 3);
+        night.is_consistent();
+    }
+}
+
+#[test]
 fn an_unfit_targets_text_stays_reachable() {
     let night = Night::new();
     night.tries(1, "echo n: 5 > t; echo > new");

@@ -73,6 +73,15 @@ fn what_is_hidden_in_the_index_is_seen() {
             "touch -r other ../stamp; printf OTHER > other; touch -r ../stamp other",
             "other",
         ),
+        (
+            "mkdir -p deep; echo x > deep/file; git add -A; git -c user.name=x -c user.email=x commit -qm x; git reset -q --soft HEAD~1",
+            "deep/file",
+        ),
+        (
+            "git config core.fileMode false; chmod +x other; git config core.trustctime false",
+            "other",
+        ),
+        ("git bisect start; git stash -q", ""),
     ] {
         turn(&place, lines).succeeds();
         let (verdict, reason) = last(&place);
@@ -191,6 +200,66 @@ fn an_agent_that_commits_is_not_kept() {
 }
 
 #[test]
+fn what_is_shared_is_not_taken_for_the_agents_work() {
+    // A link is no directory, so the pattern does not ignore it.
+    let place = Place::new(&[
+        ("t", &"x".repeat(100)),
+        ("other", "other\n"),
+        (".gitignore", "deps/\n"),
+    ]);
+    place.write("deps/one", "1");
+    place
+        .run(&["init", "-t", "t", "-e", "benchmark_size"])
+        .succeeds();
+    let definition = place.read(format!("{DIRECTORY}/experiment.toml"));
+    assert!(!definition.contains("share"), "{definition}");
+    place.write(
+        format!("{DIRECTORY}/experiment.toml"),
+        format!("{definition}\n[workspace]\nshare = [\"deps\"]\n"),
+    );
+    for (lines, seen) in [
+        ("cat deps/one", ""),
+        ("echo cache > deps/two", ""),
+        ("rm deps", "`deps`"),
+        ("rm deps; ln -s /nowhere deps", "`deps`"),
+        ("git status > /dev/null; cat deps/one deps/two", ""),
+    ] {
+        turn(&place, lines).succeeds();
+        let (verdict, reason) = last(&place);
+        let expected = if seen.is_empty() { "keep" } else { "discard" };
+        assert_eq!(verdict, expected, "{lines}: {reason}");
+        assert!(reason.ends_with(seen), "{lines}: {reason}");
+    }
+    assert_eq!(place.read("deps/one"), "1");
+    assert_consistent(&place, ID);
+}
+
+#[test]
+fn a_directory_that_an_agent_finds_changed_is_not_its_work() {
+    let place = sized(&[]);
+    let definition = place.read(format!("{DIRECTORY}/experiment.toml"));
+    let setup = "echo made > made; git init -q nested; echo > nested/file; rm .git";
+    place.write(
+        format!("{DIRECTORY}/experiment.toml"),
+        format!("{definition}\n[workspace]\nsetup = \"{setup}\"\n"),
+    );
+    let worktrees = || place.home().join(".local/state/autoresearch/worktrees");
+    for (lines, seen) in [
+        ("git status > /dev/null", ""),
+        ("echo again > made", "made"),
+        ("echo again > nested/file", "nested/file"),
+    ] {
+        turn(&place, lines).succeeds();
+        let (verdict, reason) = last(&place);
+        let expected = if seen.is_empty() { "keep" } else { "discard" };
+        assert_eq!(verdict, expected, "{lines}: {reason}");
+        assert!(reason.ends_with(seen), "{lines}: {reason}");
+        // So that it is set up again.
+        std::fs::remove_dir_all(worktrees()).unwrap();
+    }
+}
+
+#[test]
 fn the_file_that_makes_a_worktree_is_put_back() {
     let place = sized(&[]);
     for lines in [
@@ -262,6 +331,24 @@ fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
         place.project().display()
     );
     turn(&place, &lines).succeeds();
+    assert_eq!(last(&place).0, "keep");
+}
+
+#[test]
+fn a_worktree_that_was_taken_away_is_set_up_again() {
+    let place = sized(&[]);
+    let definition = place.read(format!("{DIRECTORY}/experiment.toml"));
+    place.write(
+        format!("{DIRECTORY}/experiment.toml"),
+        format!("{definition}\n[workspace]\nsetup = \"echo made > made\"\n"),
+    );
+    turn(
+        &place,
+        "W=$PWD; cd ..; rm -rf \"$W\"; mkdir gone; cd gone; touch t",
+    )
+    .succeeds();
+    assert_eq!(last(&place).0, "discard");
+    turn(&place, "[ -e made ] || exit 1").succeeds();
     assert_eq!(last(&place).0, "keep");
 }
 
