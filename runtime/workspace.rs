@@ -305,6 +305,11 @@ impl Tree {
         self.worktree.reset(commit)
     }
 
+    /// Stands at another commit from now on that has the same files.
+    pub fn rename_head(&self, commit: &str) -> Result<(), GitError> {
+        self.worktree.rename_head(commit)
+    }
+
     /// Commits the target as it is here; `None` where it is as in the commit before.
     pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<CommitId>, GitError> {
         self.worktree.commit(paths, message)

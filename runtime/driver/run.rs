@@ -325,7 +325,7 @@ impl Run<'_> {
         if let (Verdict::Keep, Some(tree)) = (judged.verdict, &turn.candidate_tree) {
             // So that it is known for the incumbent's, and stays built; the next try sees to one
             // that a command has broken.
-            let _ = tree.reset(judged.kept_commit(&turn.candidate));
+            let _ = tree.rename_head(judged.kept_commit(&turn.candidate));
         }
         self.crashed = (judged.verdict == Verdict::Crash).then_some((judged.n, turn.contents));
         self.session.recorded();

@@ -103,6 +103,22 @@ impl Worktree {
         self.mend_pointer()
     }
 
+    /// Stands at another commit from now on that has the same files.
+    pub fn rename_head(&self, commit: &str) -> Result<(), GitError> {
+        self.check()?;
+        let head = self.admin.join("HEAD");
+        let is_detached = std::fs::read_to_string(&head)
+            .is_ok_and(|text| text.trim().bytes().all(|b| b.is_ascii_hexdigit()));
+        if !is_detached {
+            // A command has moved it, or it is kept in a table.
+            return self.reset(commit);
+        }
+        let lock = self.admin.join("HEAD.lock");
+        std::fs::write(&lock, format!("{commit}\n"))
+            .and_then(|()| std::fs::rename(&lock, &head))
+            .map_err(file_error(&head))
+    }
+
     /// Whether the index tells git not to look at some files: a command that ran here did that.
     fn hides_changes(&self) -> Result<bool, GitError> {
         let is_sparse = self.admin.join("info/sparse-checkout").exists();
@@ -262,6 +278,33 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
 mod tests {
     use super::super::testing::{Place, user_git, write};
     use super::*;
+
+    #[test]
+    fn another_commit_with_the_same_files_is_stood_at() {
+        for tables in [false, true] {
+            let place = Place::new(&[("t", "old")]);
+            if tables {
+                std::fs::remove_dir_all(place.top().join(".git/logs")).unwrap();
+                place.git(&["refs", "migrate", "--ref-format=reftable"]);
+            }
+            let ours = place.worktree();
+            write(&ours.root, "t", "new");
+            let commit = ours.commit(&["t".into()], "try").unwrap().unwrap();
+            let kept = place.repository().with_message(&commit, "kept").unwrap();
+            for branch in [false, true] {
+                if branch {
+                    user_git(&ours.root, &["switch", "--quiet", "--create", "theirs"]);
+                }
+                std::fs::write(ours.admin.join("HEAD.lock"), "").unwrap();
+                ours.rename_head(&kept).unwrap();
+                assert_eq!(ours.head().as_ref(), Some(&kept));
+                let said = ["rev-parse", "--abbrev-ref", "HEAD"];
+                assert_eq!(user_git(&ours.root, &said), "HEAD");
+                assert_eq!(user_git(&ours.root, &["status", "--porcelain"]), "");
+                assert!(!ours.admin.join("HEAD.lock").exists());
+            }
+        }
+    }
 
     #[test]
     fn the_way_to_the_repository_is_mended() {
