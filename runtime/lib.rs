@@ -66,8 +66,10 @@
 //! 3. Plugins never depend on the runtime: the WIT is all they share. An evaluator never decides.
 //! 4. Nobody's work is lost. The user's HEAD, index and files other than the target are never
 //!    touched (but for what commands write into paths that the user shares), and the target only
-//!    where it still is the candidate that was judged. Every candidate stays reachable as
-//!    `refs/autoresearch/{domain}/{name}/{n}`.
+//!    where it still is the candidate that was judged. A checkout of the experiment's own branch
+//!    goes along with it, so that it stays as clean as it was: there alone the target's entry in the
+//!    index changes, and the target, where both still are the version before. Every candidate stays
+//!    reachable as `refs/autoresearch/{domain}/{name}/{n}`.
 //! 5. What judges is out of the candidate's reach: the experiment and the evaluator are read from
 //!    the user's checkout, every other file of a worktree comes from the incumbent, is shared from
 //!    the checkout, or is one that git ignores: build caches stay, and a candidate could leave

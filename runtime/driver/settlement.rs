@@ -109,7 +109,12 @@ impl Lab<'_> {
                     judged.kept_commit(candidate),
                     &self.project.paths(self.targets()),
                 )?;
-                left = others.iter().map(|p| p.display().to_string()).collect();
+                let here = &self.project.directory;
+                left = others
+                    .iter()
+                    .map(|path| path.strip_prefix(here).unwrap_or(path))
+                    .map(|path| path.display().to_string())
+                    .collect();
             }
         } else if in_checkout && !judged.unjudged {
             let (incumbent, contents) = contents()?;

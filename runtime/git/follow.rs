@@ -11,13 +11,14 @@ use std::time::Duration;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::call::{failed, git, has, run, succeed};
+use super::call::{failed, git, listed, run, succeed};
+use super::scope::Stamp;
 use super::{GitError, Repository};
 use crate::files::{self, Durability};
 
 /// How often an index that somebody else has locked is tried, and how long after each time.
 const LOCKED_TRIES: u32 = 10;
-const LOCKED_WAIT: Duration = Duration::from_millis(100);
+const LOCKED_WAIT: Duration = Duration::from_millis(50);
 
 /// A regular file as git knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +29,15 @@ struct Blob {
 
 impl Blob {
     /// `None` where it is not a regular file.
-    fn new(mode: &[u8], object: &[u8]) -> Option<Self> {
+    fn new(mode: &str, object: &str) -> Option<Self> {
         let executable = match mode {
-            b"100644" => false,
-            b"100755" => true,
+            "100644" => false,
+            "100755" => true,
             _ => return None,
         };
         Some(Self {
             executable,
-            object: String::from_utf8_lossy(object).into_owned(),
+            object: object.to_owned(),
         })
     }
 
@@ -75,10 +76,6 @@ impl Repository {
         new: &str,
         paths: &[PathBuf],
     ) -> Result<Vec<PathBuf>, GitError> {
-        // The files tell, but for a repository with reftables.
-        if !self.is_checked_out(branch) && !self.common.join("reftable").is_dir() {
-            return Ok(Vec::new());
-        }
         let checkouts = self.checkouts(branch, new)?;
         if checkouts.is_empty() {
             return Ok(Vec::new());
@@ -94,6 +91,10 @@ impl Repository {
 
     /// The checkouts whose HEAD is a branch, where that is at `commit`.
     fn checkouts(&self, branch: &str, commit: &str) -> Result<Vec<PathBuf>, GitError> {
+        // What the files cannot tell for a repository with reftables.
+        if !self.is_checked_out(branch) && !self.common.join("reftable").is_dir() {
+            return Ok(Vec::new());
+        }
         let output = succeed(
             "worktree list",
             self.git().args(["worktree", "list", "--porcelain", "-z"]),
@@ -146,11 +147,11 @@ impl Repository {
         let mut others = Vec::new();
         while let (Some(information), Some(path)) = (fields.next(), fields.next()) {
             let path = PathBuf::from(OsStr::from_bytes(path));
-            let mut words = information.split(|&b| b == b' ');
+            let information = String::from_utf8_lossy(information);
+            let mut words = information.trim_start_matches(':').split(' ');
             let mut word = || words.next().unwrap_or_default();
             let (mode, new_mode, object, new_object) = (word(), word(), word(), word());
-            let old = Blob::new(mode.strip_prefix(b":").unwrap_or(mode), object);
-            match (old, Blob::new(new_mode, new_object)) {
+            match (Blob::new(mode, object), Blob::new(new_mode, new_object)) {
                 (Some(old), Some(new)) => changes.push(Change { path, old, new }),
                 _ => others.push(path),
             }
@@ -175,16 +176,21 @@ fn follow_in(root: &Path, changes: &[Change], left: &mut Vec<PathBuf>) -> Result
             _ => left.push(root.join(&change.path)),
         }
     }
-    if !take_new_entries(root, &staged, &absent)? {
+    let present = files(root, &rest)?;
+    let is_old = |change: &&Change| {
+        let file = present.get(&change.path);
+        file.is_some_and(|file| file.blob == change.old)
+    };
+    let to_write = rest.iter().copied().any(|change| is_old(&change));
+    if !take_new_entries(root, &staged, &absent, !to_write)? {
         let paths = rest.iter().chain(&absent).map(|change| &change.path);
         left.extend(paths.map(|path| root.join(path)));
         return Ok(());
     }
-    let present = files(root, &rest)?;
     for change in &rest {
         match present.get(&change.path) {
-            Some(file) if *file == change.new => {}
-            Some(file) if *file == change.old && write(root, change)? => {}
+            Some(file) if file.blob == change.new => {}
+            Some(file) if file.blob == change.old && write(root, change, file.stamp)? => {}
             _ => {
                 // Of a run that was killed while it wrote.
                 let _ = std::fs::remove_file(root.join(files::temporary_path(&change.path)));
@@ -192,9 +198,8 @@ fn follow_in(root: &Path, changes: &[Change], left: &mut Vec<PathBuf>) -> Result
             }
         }
     }
-    // The new entries know nothing of their files' times, and commands like `git diff-files` would
-    // take the files for changed. Where the index is locked by now, the user's git sees to it.
-    if !rest.is_empty() {
+    // Where the index is locked by now, the user's git sees to it.
+    if to_write {
         let _ = run(checkout(root).args(["update-index", "-q", "--unmerged", "--refresh"]))?;
     }
     Ok(())
@@ -213,17 +218,12 @@ fn index_entries(root: &Path, changes: &[Change]) -> Result<HashMap<PathBuf, Ent
             .args(["ls-files", "-v", "--stage", "-z", "--"])
             .args(changes.iter().map(|change| &change.path)),
     )?;
-    let entries = output.stdout.split(|&b| b == 0).filter_map(|line| {
-        let tab = line.iter().position(|&b| b == b'\t')?;
-        let (information, path) = line.split_at(tab);
-        let mut words = information.split(|&b| b == b' ');
-        let (tag, mode, object, stage) =
-            (words.next()?, words.next()?, words.next()?, words.next()?);
+    let entries = listed(&output.stdout).filter_map(|(path, words)| {
+        let [tag, mode, object, stage] = words.try_into().ok()?;
         let entry = match (tag, stage, Blob::new(mode, object)) {
-            (b"H", b"0", Some(blob)) => Entry::Blob(blob),
-            (b"S", b"0", Some(blob)) => {
-                let path = root.join(OsStr::from_bytes(path.get(1..)?));
-                if path.symlink_metadata().is_ok() {
+            ("H", "0", Some(blob)) => Entry::Blob(blob),
+            ("S", "0", Some(blob)) => {
+                if root.join(&path).symlink_metadata().is_ok() {
                     Entry::Other
                 } else {
                     Entry::Absent(blob)
@@ -231,23 +231,34 @@ fn index_entries(root: &Path, changes: &[Change]) -> Result<HashMap<PathBuf, Ent
             }
             _ => Entry::Other,
         };
-        Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), entry))
+        Some((path, entry))
     });
     Ok(entries.collect())
 }
 
 /// Puts the new entries into the index; `false` where somebody else holds it.
-fn take_new_entries(root: &Path, staged: &[&Change], absent: &[&Change]) -> Result<bool, GitError> {
+///
+/// New entries know nothing of their files' times, and commands like `git diff-files` would take the
+/// files for changed: `refresh` where the files are as they are to be.
+fn take_new_entries(
+    root: &Path,
+    staged: &[&Change],
+    absent: &[&Change],
+    refresh: bool,
+) -> Result<bool, GitError> {
     if staged.is_empty() && absent.is_empty() {
         return Ok(true);
     }
     let mut command = checkout(root);
-    command.arg("update-index");
+    command.args(["update-index", "-q", "--unmerged"]);
     for change in staged.iter().chain(absent) {
         let mut entry = OsString::from(change.new.mode());
         entry.push(format!(",{},", change.new.object));
         entry.push(&change.path);
         command.arg("--cacheinfo").arg(entry);
+    }
+    if refresh {
+        command.arg("--refresh");
     }
     if !absent.is_empty() {
         let paths = absent.iter().map(|change| &change.path);
@@ -258,7 +269,8 @@ fn take_new_entries(root: &Path, staged: &[&Change], absent: &[&Change]) -> Resu
         if output.status.success() {
             return Ok(true);
         }
-        if !has(&output.stderr, "index.lock': File exists") {
+        // Quiet as it is, it does not say that the index is locked.
+        if output.status.code() != Some(128) || !output.stderr.is_empty() {
             return Err(failed("update-index", &output));
         }
         std::thread::sleep(LOCKED_WAIT);
@@ -266,10 +278,18 @@ fn take_new_entries(root: &Path, staged: &[&Change], absent: &[&Change]) -> Resu
     Ok(false)
 }
 
-/// The files of these paths as git would take them in. One that is no regular file is left out.
-fn files(root: &Path, changes: &[&Change]) -> Result<HashMap<PathBuf, Blob>, GitError> {
+/// A regular file in a checkout.
+#[derive(Debug)]
+struct Present {
+    /// As git would take it in.
+    blob: Blob,
+    stamp: Stamp,
+}
+
+/// The files of these paths. One that is no regular file is left out.
+fn files(root: &Path, changes: &[&Change]) -> Result<HashMap<PathBuf, Present>, GitError> {
     let top = root.canonicalize().map_err(GitError::NotRun)?;
-    let present: Vec<(&Path, bool)> = changes
+    let present: Vec<(&Path, bool, Stamp)> = changes
         .iter()
         .filter_map(|change| {
             let path = root.join(&change.path);
@@ -280,6 +300,7 @@ fn files(root: &Path, changes: &[&Change]) -> Result<HashMap<PathBuf, Blob>, Git
             (inside && metadata.is_file()).then_some((
                 change.path.as_path(),
                 metadata.permissions().mode() & 0o100 != 0,
+                Stamp::new(&metadata),
             ))
         })
         .collect();
@@ -290,21 +311,22 @@ fn files(root: &Path, changes: &[&Change]) -> Result<HashMap<PathBuf, Blob>, Git
         "hash-object",
         checkout(root)
             .args(["hash-object", "--"])
-            .args(present.iter().map(|(path, _)| path)),
+            .args(present.iter().map(|(path, ..)| path)),
     )?;
     let objects = String::from_utf8_lossy(&output.stdout);
     Ok(present
         .into_iter()
         .zip(objects.lines())
-        .map(|((path, executable), object)| {
+        .map(|((path, executable, stamp), object)| {
             let object = object.to_owned();
-            (path.to_owned(), Blob { executable, object })
+            let blob = Blob { executable, object };
+            (path.to_owned(), Present { blob, stamp })
         })
         .collect())
 }
 
-/// Writes a file's new text; `false` where it cannot be written.
-fn write(root: &Path, change: &Change) -> Result<bool, GitError> {
+/// Writes a file's new text; `false` where it cannot be written, or somebody has edited it by now.
+fn write(root: &Path, change: &Change, stamp: Stamp) -> Result<bool, GitError> {
     let text = succeed(
         "cat-file",
         checkout(root)
@@ -317,6 +339,9 @@ fn write(root: &Path, change: &Change) -> Result<bool, GitError> {
             .args(["--filters", &change.new.object]),
     )?
     .stdout;
+    if Stamp::of(&root.join(&change.path)) != Some(stamp) {
+        return Ok(false);
+    }
     let written = Dir::open_ambient_dir(root, ambient_authority()).and_then(|directory| {
         let executable = change.new.executable;
         files::replace_below(

@@ -446,6 +446,18 @@ fn the_branch_may_be_checked_out() {
     assert_eq!(status(&place, "."), " M other");
     assert_eq!(place.read("t"), "shor");
     assert_eq!(place.read("other"), "edited");
+    // From what was staged.
+    place.write("t", "sho");
+    place.git(&["add", "t"]);
+    place.run(&["run"]).succeeds();
+    assert_eq!(last(&place).0, "keep");
+    assert_eq!(status(&place, "."), " M other");
+    // The index knows the files' times.
+    assert_eq!(place.git(&["diff-files", "--name-only"]), "other");
+    assert_eq!(
+        resolve(&place, "HEAD"),
+        resolve(&place, &format!("refs/heads/{}", branch()))
+    );
     assert_consistent(&place, ID);
 }
 
