@@ -517,7 +517,9 @@ fn summarise(
 fn take_over(project: &Project, lab: &Lab<'_>) -> Option<String> {
     let targets = project.paths(&lab.experiment().target);
     let branch = format!("autoresearch/{}", lab.id());
-    let (now, changed) = project.repository.state(&targets).ok()?;
+    // Not where an agent has made git run something.
+    let repository = lab.repository().ok()?;
+    let (now, changed) = repository.state(&targets).ok()?;
     if now.as_deref() == Some(&branch) {
         return None;
     }
@@ -525,11 +527,7 @@ fn take_over(project: &Project, lab: &Lab<'_>) -> Option<String> {
     if changed.is_empty() {
         return Some(format!("to take it over: `{merge}`"));
     }
-    if project
-        .repository
-        .is_as_in(&lab.id().branch(), &targets)
-        .ok()?
-    {
+    if repository.is_as_in(&lab.id().branch(), &targets).ok()? {
         // Git does not merge over changes, though they are the same.
         let paths: Vec<String> = changed.iter().map(|path| from_top(path)).collect();
         return Some(format!(

@@ -8,7 +8,7 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activity, Doing};
@@ -16,6 +16,7 @@ use crate::decision::{Policy, Verdict};
 use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
+use crate::git::{ConfigGuard, Repository};
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
 use crate::instrument::{self, Instrument};
 use crate::journal::{
@@ -173,6 +174,8 @@ pub struct Lab<'a> {
     policy: Policy,
     workspace: Workspace,
     environment: Vec<(OsString, OsString)>,
+    /// What git runs and reads, since before anything foreign ran.
+    configuration: Mutex<ConfigGuard>,
     notify: Notify,
     cancel: Cancel,
 }
@@ -200,6 +203,7 @@ impl<'a> Lab<'a> {
         let policy = instrument::policy(instrument.evaluator.descriptor(), &experiment.objective)?;
         let workspace = Workspace::new(project, &found.id, state);
         let environment = found.experiment.environment.variables();
+        let configuration = Mutex::new(ConfigGuard::new(&project.repository));
         Ok(Self {
             host,
             launcher,
@@ -209,6 +213,7 @@ impl<'a> Lab<'a> {
             policy,
             workspace,
             environment,
+            configuration,
             notify,
             cancel,
         })
@@ -237,6 +242,22 @@ impl<'a> Lab<'a> {
 
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
+    }
+
+    /// Fails where an agent or a command has made git run or read something. Comes between such a
+    /// one and every call of git after it.
+    fn check_git(&self) -> Result<(), Failure> {
+        let mut configuration = self
+            .configuration
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(configuration.check()?)
+    }
+
+    /// The repository, as far as no agent or command has made git run or read something.
+    pub fn repository(&self) -> Result<&Repository, Failure> {
+        self.check_git()?;
+        Ok(&self.project.repository)
     }
 
     /// Measures a commit in a worktree.
@@ -272,7 +293,7 @@ impl<'a> Lab<'a> {
         let commit = baseline.commit.clone();
         let before = self.branch_of_the_original()?.map(|_| commit.clone());
         journal.append(Recorded::Baseline(baseline))?;
-        self.project.repository.update_refs(&[(
+        self.repository()?.update_refs(&[(
             self.found.id.branch(),
             &commit,
             Some(before.as_deref().unwrap_or_default()),

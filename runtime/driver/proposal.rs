@@ -7,7 +7,7 @@ use super::run::{Run, Turn};
 use super::{Doing, Lab, Notice, out_of_step};
 use crate::decision::Ruling;
 use crate::failure::{Exit, Failure};
-use crate::git::{ConfigGuard, Touched};
+use crate::git::Touched;
 use crate::journal::{AgentUse, History, Incumbent, Journal, Try};
 use crate::prompt::{self, Brief};
 use crate::proposer::{Agent, Outcome, Request};
@@ -62,7 +62,7 @@ impl Run<'_> {
                 .bounds
                 .cost_usd
                 .map(|most| (most - self.tally.cost_usd).max(0.0));
-            let asked = lab.ask(journal, incumbent, agent, crashed, left, &mut self.guard)?;
+            let asked = lab.ask(journal, incumbent, agent, crashed, left)?;
             let message = match asked {
                 Asked::Proposed(proposed) => return Ok(proposed),
                 Asked::Stopped(used) => {
@@ -214,11 +214,10 @@ impl Lab<'_> {
         agent: &Agent,
         crashed: Option<&(u64, Contents)>,
         max_cost_usd: Option<f64>,
-        guard: &mut Option<ConfigGuard>,
     ) -> Result<Asked, Failure> {
         let history = journal.history();
         let place = self.place(history, incumbent)?;
-        self.make_ready_both(&place)?;
+        self.make_ready_both(&place.tree, place.incumbent_tree.as_ref())?;
         if let Some((_, contents)) = crashed {
             contents.write(&place.tree.directory)?;
         }
@@ -239,9 +238,7 @@ impl Lab<'_> {
             max_cost_usd,
         };
         let reply = agent.ask(self.launcher, &request, &self.cancel)?;
-        if let Some(guard) = guard {
-            guard.check()?;
-        }
+        self.check_git()?;
         let touched = place.tree.touched(&snapshot, &self.paths());
         let contents = Contents::read(&place.tree.directory, self.targets());
 
@@ -374,6 +371,7 @@ impl Lab<'_> {
     /// Worktrees at the incumbent, and what the next try is to be called.
     fn place(&self, history: &History, incumbent: &Incumbent) -> Result<Place, Failure> {
         let started = Instant::now();
+        self.check_git()?;
         let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
         let incumbent_contents = self.incumbent_contents(&tree)?;
         let n = 1 + match history.tries {
@@ -393,19 +391,6 @@ impl Lab<'_> {
         })
     }
 
-    fn make_ready_both(&self, place: &Place) -> Result<(), Failure> {
-        std::thread::scope(|scope| {
-            let incumbent = scope.spawn(|| {
-                place
-                    .incumbent_tree
-                    .as_ref()
-                    .map_or(Ok(()), |tree| self.make_ready(tree))
-            });
-            self.make_ready(&place.tree)?;
-            incumbent.join().unwrap_or_else(|_| Err(out_of_step()))
-        })
-    }
-
     /// Commits a candidate in a worktree that is not ready yet, and makes it ready meanwhile.
     fn commit_and_make_ready(
         &self,
@@ -415,13 +400,14 @@ impl Lab<'_> {
     ) -> Result<Proposed, Failure> {
         if self.found.experiment.workspace.setup.is_some() {
             // It sets up the incumbent: that a candidate breaks it is for the evaluator to find out.
-            self.make_ready_both(&place)?;
+            self.make_ready_both(&place.tree, place.incumbent_tree.as_ref())?;
             contents.write(&place.tree.directory)?;
             return self.commit(place, candidate, contents);
         }
         contents.write(&place.tree.directory)?;
         std::thread::scope(|scope| {
-            let ready = scope.spawn(|| self.make_ready_both(&place));
+            let ready =
+                scope.spawn(|| self.make_ready_both(&place.tree, place.incumbent_tree.as_ref()));
             let committed = place.tree.commit(&self.paths(), &self.message(&candidate));
             ready.join().unwrap_or_else(|_| Err(out_of_step()))?;
             Ok::<_, Failure>(committed?)

@@ -8,7 +8,6 @@ use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of,
 use crate::decision::{Ruling, Verdict};
 use crate::detour;
 use crate::failure::Failure;
-use crate::git::ConfigGuard;
 use crate::host::{EvaluateError, Failed, Report};
 use crate::journal::{Event as Recorded, Journal, Judged, ModelUse, Try};
 use crate::prompt::STUCK_AFTER;
@@ -70,10 +69,6 @@ impl Lab<'_> {
             tally: Tally::default(),
             turn: None,
             crashed: None,
-            guard: match proposer {
-                Proposer::Checkout { .. } => None,
-                Proposer::Agent(_) => Some(ConfigGuard::new(&self.project.repository)?),
-            },
             last: None,
             left_alone: false,
         };
@@ -103,8 +98,6 @@ pub(super) struct Run<'a> {
     turn: Option<Turn>,
     /// The candidate that crashed last, to be mended.
     pub(super) crashed: Option<(u64, Contents)>,
-    /// What git could be made to run when the run began.
-    pub(super) guard: Option<ConfigGuard>,
     last: Option<(Try, Judged)>,
     left_alone: bool,
 }
@@ -167,14 +160,6 @@ impl Run<'_> {
         }
     }
 
-    /// Checks, before git is called after foreign code, that it runs nothing new.
-    fn check_git(&mut self) -> Result<(), Failure> {
-        match &mut self.guard {
-            Some(guard) => Ok(guard.check()?),
-            None => Ok(()),
-        }
-    }
-
     /// Gets a candidate, and records it.
     fn propose(&mut self, journal: &mut Journal, task: Task) -> Result<(), Failure> {
         let lab = self.lab;
@@ -182,7 +167,6 @@ impl Run<'_> {
         let proposed = match self.proposer {
             Proposer::Checkout { description } => lab.take_up(journal, &incumbent, description)?,
             Proposer::Agent(agent) => {
-                self.check_git()?;
                 if lab.branch_elsewhere(&incumbent.commit)?.is_some() {
                     return Err(lab.branch_moved());
                 }
@@ -306,7 +290,7 @@ impl Run<'_> {
         incumbent_value: f64,
     ) -> Result<(), Failure> {
         let lab = self.lab;
-        self.check_git()?;
+        lab.check_git()?;
         let turn = self.turn.take().ok_or_else(out_of_step)?;
         let mut judged = turn.judged(ruling, value, incumbent_value);
         if judged.verdict == Verdict::Keep {

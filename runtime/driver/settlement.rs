@@ -72,8 +72,7 @@ impl Lab<'_> {
             message.push_str(&format!("Autoresearch-After: {}\n", number(value)));
         }
         Ok(self
-            .project
-            .repository
+            .repository()?
             .with_message(&candidate.commit, &message)?)
     }
 
@@ -130,7 +129,7 @@ impl Lab<'_> {
     /// Makes the candidate reachable and, for a keep, moves the branch to it. False where a keep is
     /// not on the branch.
     fn publish(&self, candidate: &Try, judged: &Judged) -> Result<bool, Failure> {
-        let repository = &self.project.repository;
+        let repository = self.repository()?;
         let commit = judged.kept_commit(candidate);
         let reachable = (self.found.id.candidate(candidate.n), commit, None);
         if judged.verdict != Verdict::Keep {
@@ -163,7 +162,7 @@ impl Lab<'_> {
     /// Where the branch is, if that is not where this experiment left it. One that is gone is made
     /// again with the next keep.
     pub fn branch_elsewhere(&self, expected: &str) -> Result<Option<CommitId>, Failure> {
-        let repository = &self.project.repository;
+        let repository = self.repository()?;
         let branch = self.found.id.branch();
         if repository.is_at(&branch, expected) {
             return Ok(None);
@@ -210,7 +209,7 @@ impl Lab<'_> {
     pub(super) fn branch_of_the_original(&self) -> Result<Option<CommitId>, Failure> {
         match self.found.definition {
             Definition::Toml => Ok(None),
-            Definition::Config => Ok(self.project.repository.resolve(&self.found.id.branch())?),
+            Definition::Config => Ok(self.repository()?.resolve(&self.found.id.branch())?),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Doing, Lab, Notice};
+use super::{Doing, Lab, Notice, out_of_step};
 use crate::failure::{Exit, Failure};
-use crate::process::{self, CommandLine, Exit as ProcessExit};
+use crate::process::{self, Exit as ProcessExit};
 use crate::text;
 use crate::workspace::{Contents, Slot, Tree};
 
@@ -43,19 +43,43 @@ impl Lab<'_> {
 
     /// Sees to what is not tracked: leftovers go, shared paths and what `setup` makes come.
     pub(super) fn make_ready(&self, tree: &Tree) -> Result<(), Failure> {
-        tree.clean()?;
-        let workspace = &self.found.experiment.workspace;
-        for path in tree.share(&self.project.directory, &workspace.share)? {
-            (self.notify)(Notice::NotShared(&path));
-        }
-        match &workspace.setup {
-            Some(setup) => self.set_up(tree, setup),
-            None => Ok(()),
-        }
+        self.tidy(tree)?;
+        self.set_up(tree)
     }
 
-    /// Runs the setup command, unless it has been run in this worktree.
-    fn set_up(&self, tree: &Tree, setup: &CommandLine) -> Result<(), Failure> {
+    /// Two worktrees made ready at the same time. Git is done in both when `setup` runs in one.
+    pub(super) fn make_ready_both(
+        &self,
+        first: &Tree,
+        second: Option<&Tree>,
+    ) -> Result<(), Failure> {
+        let in_both = |ready: &(dyn Fn(&Tree) -> Result<(), Failure> + Sync)| {
+            std::thread::scope(|scope| {
+                let second = second.map(|tree| scope.spawn(|| ready(tree)));
+                ready(first)?;
+                second.map_or(Ok(()), |second| {
+                    second.join().unwrap_or_else(|_| Err(out_of_step()))
+                })
+            })
+        };
+        in_both(&|tree| self.tidy(tree))?;
+        in_both(&|tree| self.set_up(tree))
+    }
+
+    fn tidy(&self, tree: &Tree) -> Result<(), Failure> {
+        tree.clean()?;
+        let shared = &self.found.experiment.workspace.share;
+        for path in tree.share(&self.project.directory, shared)? {
+            (self.notify)(Notice::NotShared(&path));
+        }
+        Ok(())
+    }
+
+    /// Runs the setup command, if there is one and it has not been run in this worktree.
+    fn set_up(&self, tree: &Tree) -> Result<(), Failure> {
+        let Some(setup) = &self.found.experiment.workspace.setup else {
+            return Ok(());
+        };
         let done = setup.to_string();
         if std::fs::read_to_string(&tree.setup_note).is_ok_and(|note| note == done) {
             return Ok(());
@@ -81,6 +105,7 @@ impl Lab<'_> {
         };
         let output = process::run(self.launcher, &command, &self.cancel)
             .map_err(|error| failed(error.to_string()))?;
+        self.check_git()?;
         if output.exit != ProcessExit::Code(0) {
             let said = text::tail(&[output.stdout.bytes, output.stderr.bytes].concat(), 10);
             return Err(failed(output.exit.to_string()).detail(said));

@@ -19,6 +19,7 @@ const OVERRIDES: &[&str] = &[
     "maintenance.auto=false",
     "commit.gpgSign=false",
     "commit.template=",
+    "i18n.commitEncoding=UTF-8",
     "advice.detachedHead=false",
     "submodule.recurse=false",
     "core.safecrlf=false",

@@ -1,49 +1,70 @@
 //! A watch over git's configuration while foreign code runs beside it.
 //!
-//! What every call overrides can switch off is off: hooks, the file-system monitor, signatures.
-//! The rest cannot be overridden by name, or is somebody's own: filters, files that are included,
-//! extensions, what a partial clone fetches with. There it must stay as it was.
+//! What every call of ours overrides is off: hooks, the file-system monitor, signatures. The rest
+//! cannot be overridden by name, or is somebody's own: filters, files that are included, extensions,
+//! what a partial clone fetches with. There it must stay as it was.
+//!
+//! Git is asked what a file says only where the file has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::call::{git, succeed};
+use super::call::{failed, git, run_with_input};
 use super::scope::Stamp;
 use super::{GitError, Repository};
+use crate::text;
 
 /// The settings of one file that matter here: each key with its values, in their order.
 type Settings = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// Where git is commonly built to look for the machine's own configuration.
+const SYSTEM: [&str; 3] = [
+    "/etc/gitconfig",
+    "/usr/local/etc/gitconfig",
+    "/opt/homebrew/etc/gitconfig",
+];
 
 /// What git's configuration lets it run and read.
 #[derive(Debug)]
 pub struct ConfigGuard {
     common: PathBuf,
-    configurations: BTreeMap<PathBuf, Watched<Settings>>,
-    /// Files of attributes, with the lines that name filters.
-    attributes: BTreeMap<PathBuf, Watched<BTreeSet<Vec<u8>>>>,
+    /// Whether git may fetch what is missing here: in a partial clone.
+    fetches: bool,
+    configurations: BTreeMap<PathBuf, Watched>,
+    /// Files of attributes.
+    attributes: BTreeMap<PathBuf, Watched>,
 }
 
 #[derive(Debug)]
-struct Watched<T> {
+struct Watched {
     stamp: Option<Stamp>,
     /// What it said in the beginning.
-    first: T,
+    first: Vec<u8>,
+}
+
+impl Watched {
+    fn new(file: &Path) -> Self {
+        Self {
+            stamp: stamp(file),
+            first: read(file),
+        }
+    }
 }
 
 /// When a setting matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Matters {
     Always,
-    /// Where git fetches what is missing: in a partial clone.
+    /// Where git fetches what is missing.
     Fetching,
 }
 
 /// Whether a key may not get another value. Section and variable are in lower case.
 fn matters(key: &str) -> Option<Matters> {
     let (section, rest) = key.split_once('.')?;
-    match (section, variable(rest)) {
+    match (section, rest.rsplit('.').next().unwrap_or(rest)) {
         // The files that it makes git read are watched themselves.
         ("extensions", "worktreeconfig") => None,
         ("filter" | "include" | "includeif" | "hook" | "extensions", _)
@@ -55,85 +76,51 @@ fn matters(key: &str) -> Option<Matters> {
     }
 }
 
-fn variable(key: &str) -> &str {
-    key.rsplit('.').next().unwrap_or(key)
-}
-
-fn fetches(settings: &Settings) -> bool {
-    settings
-        .keys()
-        .any(|key| matches!(variable(key), "promisor" | "partialclone"))
-}
-
 impl ConfigGuard {
     /// Notes what git's configuration is now.
-    pub fn new(repository: &Repository) -> Result<Self, GitError> {
+    pub fn new(repository: &Repository) -> Self {
         let mut guard = Self {
             common: repository.common.clone(),
+            fetches: false,
             configurations: BTreeMap::new(),
             attributes: BTreeMap::new(),
         };
-        let mut stamps: BTreeMap<PathBuf, Option<Stamp>> = guard
-            .usual_files()
-            .into_iter()
-            .map(|file| (file.clone(), stamp(&file)))
-            .collect();
-        let listed = succeed(
-            "config",
-            repository
-                .git()
-                .args(["config", "--list", "-z", "--show-origin"]),
-        )?;
-        let mut effective: BTreeMap<PathBuf, Settings> = BTreeMap::new();
         let mut attributes = vec![
             repository.common.join("info/attributes"),
             configuration_home("git/attributes"),
         ];
-        let mut fields = listed.stdout.split(|&b| b == 0);
-        while let (Some(origin), Some(setting)) = (fields.next(), fields.next()) {
-            let Some(file) = origin.strip_prefix(b"file:") else {
+        let mut pending = guard.usual_files();
+        while let Some(file) = pending.pop() {
+            if guard.configurations.contains_key(&file) {
                 continue;
-            };
-            let file = repository.top.join(OsStr::from_bytes(file));
-            stamps.entry(file.clone()).or_insert_with(|| stamp(&file));
-            let settings = effective.entry(file.clone()).or_default();
-            if let Some((key, value)) = parse(setting) {
-                if key == "core.attributesfile" {
-                    attributes.push(expand(&file, &value));
-                }
-                settings.entry(key).or_default().push(value);
             }
-        }
-        for (file, stamp) in stamps {
-            let first = match effective.remove(&file) {
-                Some(settings) => settings,
-                // A worktree's own, or one that git does not read now: it may be empty.
-                None if stamp.is_some() => read(&file)?,
-                None => Settings::new(),
+            let watched = Watched::new(&file);
+            let named = |sections: &[&str], variable: &str| {
+                let values = values(&watched.first, sections, variable);
+                let paths = values.iter().map(|path| expand(&file, path));
+                paths.collect::<Vec<_>>()
             };
-            guard.configurations.insert(file, Watched { stamp, first });
+            // Also where the condition for including it does not hold now.
+            pending.extend(named(&["include", "includeif"], "path"));
+            attributes.extend(named(&["core"], "attributesfile"));
+            guard.fetches |= [("remote", "promisor"), ("extensions", "partialclone")]
+                .iter()
+                .any(|(section, variable)| !named(&[section], variable).is_empty());
+            guard.configurations.insert(file, watched);
         }
-        guard.watch_included()?;
         for file in attributes {
-            let stamp = stamp(&file);
-            let first = filter_lines(&file);
-            guard.attributes.insert(file, Watched { stamp, first });
+            let watched = Watched::new(&file);
+            guard.attributes.insert(file, watched);
         }
-        Ok(guard)
+        guard
     }
 
     /// Fails where the configuration now makes git run or read something that it did not.
-    ///
-    /// Starts git only for a file that has changed.
     pub fn check(&mut self) -> Result<(), GitError> {
-        let fetching = self
-            .configurations
-            .values()
-            .any(|watched| fetches(&watched.first));
         for file in self.usual_files() {
             self.configurations.entry(file).or_insert(Watched {
                 stamp: None,
-                first: Settings::new(),
+                first: Vec::new(),
             });
         }
         for (file, watched) in &mut self.configurations {
@@ -141,36 +128,28 @@ impl ConfigGuard {
             if now == watched.stamp {
                 continue;
             }
-            let settings = match now {
-                Some(_) => read(file)?,
-                None => Settings::new(),
-            };
-            for (key, values) in &settings {
+            let before = settings(&watched.first)?;
+            for (key, values) in &settings(&read(file))? {
                 let matters = match matters(key) {
                     Some(Matters::Always) => true,
-                    Some(Matters::Fetching) => fetching,
+                    Some(Matters::Fetching) => self.fetches,
                     None => false,
                 };
-                if matters && watched.first.get(key) != Some(values) {
-                    return Err(GitError::Configured {
-                        key: key.clone(),
-                        file: file.clone(),
-                    });
+                if matters && before.get(key) != Some(values) {
+                    return Err(configured(key, file));
                 }
             }
             watched.stamp = now;
         }
         for (file, watched) in &mut self.attributes {
             let now = stamp(file);
-            if now != watched.stamp {
-                if !filter_lines(file).is_subset(&watched.first) {
-                    return Err(GitError::Configured {
-                        key: "filter".to_owned(),
-                        file: file.clone(),
-                    });
-                }
-                watched.stamp = now;
+            if now == watched.stamp {
+                continue;
             }
+            if !filter_lines(&read(file)).is_subset(&filter_lines(&watched.first)) {
+                return Err(configured("filter", file));
+            }
+            watched.stamp = now;
         }
         Ok(())
     }
@@ -182,40 +161,19 @@ impl ConfigGuard {
             self.common.join("config.worktree"),
             configuration_home("git/config"),
         ];
+        files.extend(SYSTEM.map(PathBuf::from));
         files.extend(home().map(|home| home.join(".gitconfig")));
         let worktrees = std::fs::read_dir(self.common.join("worktrees"));
         let worktrees = worktrees.into_iter().flatten().flatten();
         files.extend(worktrees.map(|worktree| worktree.path().join("config.worktree")));
         files
     }
+}
 
-    /// Watches what is included, also where the condition does not hold now.
-    fn watch_included(&mut self) -> Result<(), GitError> {
-        let included = |file: &Path, settings: &Settings| {
-            settings
-                .iter()
-                .filter(|(key, _)| key.starts_with("include") && variable(key) == "path")
-                .flat_map(|(_, paths)| paths.iter().map(|path| expand(file, path)))
-                .collect::<Vec<_>>()
-        };
-        let mut pending: Vec<PathBuf> = self
-            .configurations
-            .iter()
-            .flat_map(|(file, watched)| included(file, &watched.first))
-            .collect();
-        while let Some(file) = pending.pop() {
-            if self.configurations.contains_key(&file) {
-                continue;
-            }
-            let stamp = stamp(&file);
-            let first = match stamp {
-                Some(_) => read(&file)?,
-                None => Settings::new(),
-            };
-            pending.extend(included(&file, &first));
-            self.configurations.insert(file, Watched { stamp, first });
-        }
-        Ok(())
+fn configured(key: &str, file: &Path) -> GitError {
+    GitError::Configured {
+        key: text::clean_line(key, 100),
+        file: file.to_owned(),
     }
 }
 
@@ -224,29 +182,86 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp::new(&path.metadata().ok()?))
 }
 
-/// The settings of one file alone that may matter.
-fn read(file: &Path) -> Result<Settings, GitError> {
-    let listed = succeed(
-        "config",
-        git(&[])
-            .args(["config", "--list", "-z", "--no-includes", "--file"])
-            .arg(file),
-    )?;
+/// What is in a file; nothing where there is none.
+fn read(file: &Path) -> Vec<u8> {
+    if file.is_file() {
+        std::fs::read(file).unwrap_or_default()
+    } else {
+        Vec::new()
+    }
+}
+
+/// The settings in the text of a file that may matter.
+fn settings(text: &[u8]) -> Result<Settings, GitError> {
     let mut settings = Settings::new();
-    for (key, value) in listed.stdout.split(|&b| b == 0).filter_map(parse) {
-        settings.entry(key).or_default().push(value);
+    if text.is_empty() {
+        return Ok(settings);
+    }
+    let listed = run_with_input(
+        git(&[]).args(["config", "--list", "-z", "--no-includes", "--file", "-"]),
+        text,
+    )?;
+    if !listed.status.success() {
+        return Err(failed("config", &listed));
+    }
+    for setting in listed.stdout.split(|&b| b == 0) {
+        let mut parts = setting.splitn(2, |&b| b == b'\n');
+        let key = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+        if matters(&key).is_some() {
+            let value = parts.next().unwrap_or(b"true").to_vec();
+            settings.entry(key).or_default().push(value);
+        }
     }
     Ok(settings)
 }
 
-fn parse(setting: &[u8]) -> Option<(String, Vec<u8>)> {
-    let mut parts = setting.splitn(2, |&b| b == b'\n');
-    let key = String::from_utf8_lossy(parts.next()?).into_owned();
-    let value = parts.next().unwrap_or(b"true").to_vec();
-    matters(&key).map(|_| (key, value))
+/// What a variable is set to in the text of a file, in all of these sections.
+fn values(text: &[u8], sections: &[&str], variable: &str) -> Vec<Vec<u8>> {
+    let mut section = Vec::new();
+    let mut found = Vec::new();
+    for line in text.split(|&b| b == b'\n') {
+        let mut line = line.trim_ascii();
+        if let Some(header) = line.strip_prefix(b"[") {
+            let name = header.split(|b| b" \t.]\"".contains(b)).next();
+            section = name.unwrap_or_default().to_ascii_lowercase();
+            let mut quoted = false;
+            let end = header.iter().position(|&b| {
+                quoted ^= b == b'"';
+                b == b']' && !quoted
+            });
+            let rest = end.and_then(|end| header.get(end + 1..));
+            line = rest.unwrap_or_default().trim_ascii();
+        }
+        let end = line
+            .iter()
+            .position(|b| !b.is_ascii_alphanumeric() && *b != b'-');
+        let (name, rest) = line.split_at(end.unwrap_or(line.len()));
+        if name.eq_ignore_ascii_case(variable.as_bytes())
+            && sections.iter().any(|name| name.as_bytes() == section)
+        {
+            let value = rest.trim_ascii().strip_prefix(b"=").unwrap_or_default();
+            found.push(unquoted(value.trim_ascii()));
+        }
+    }
+    found
 }
 
-/// A path in a configuration file.
+fn unquoted(value: &[u8]) -> Vec<u8> {
+    let mut quoted = false;
+    let mut found = Vec::new();
+    let mut bytes = value.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'#' | b';' if !quoted => break,
+            b'\\' => found.extend(bytes.next()),
+            _ => found.push(byte),
+        }
+    }
+    found.trim_ascii_end().to_vec()
+}
+
+/// A file that a configuration file names.
 fn expand(file: &Path, path: &[u8]) -> PathBuf {
     match (path.strip_prefix(b"~/"), home()) {
         (Some(rest), Some(home)) => home.join(OsStr::from_bytes(rest)),
@@ -257,11 +272,9 @@ fn expand(file: &Path, path: &[u8]) -> PathBuf {
     }
 }
 
-fn filter_lines(file: &Path) -> BTreeSet<Vec<u8>> {
-    let text = std::fs::read(file).unwrap_or_default();
+fn filter_lines(text: &[u8]) -> BTreeSet<&[u8]> {
     text.split(|&b| b == b'\n')
         .filter(|line| line.windows(6).any(|word| word == b"filter"))
-        .map(<[u8]>::to_vec)
         .collect()
 }
 
@@ -292,7 +305,7 @@ mod tests {
         place.git(&["config", "includeIf.onbranch:none.path", "../../included"]);
         place.git(&["config", "filter.lfs.clean", "git-lfs clean"]);
         place.worktree();
-        let mut guard = ConfigGuard::new(&place.repository()).unwrap();
+        let mut guard = ConfigGuard::new(&place.repository());
         guard.check().unwrap();
         act(&place);
         match guard.check() {
@@ -360,10 +373,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_file_includes_is_found() {
+        let text = br#"
+[include] path = one
+[user] path = not
+[INCLUDEIF "gitdir:~/a]b/"]
+	Path = " two#\\" ; and a remark
+	path=three # four
+	pathspec = not
+[include]
+	path
+"#;
+        let found = values(text, &["include", "includeif"], "path");
+        let expected: [&[u8]; 4] = [b"one", b" two#\\", b"three", b""];
+        assert_eq!(found, expected.map(<[u8]>::to_vec));
+    }
+
+    #[test]
     fn a_partial_clone_keeps_what_it_fetches_with() {
         let place = Place::new(&[("t", "")]);
         place.git(&["config", "remote.origin.promisor", "true"]);
-        let mut guard = ConfigGuard::new(&place.repository()).unwrap();
+        let mut guard = ConfigGuard::new(&place.repository());
         place.git(&["config", "core.sshCommand", "touch"]);
         assert!(
             guard

@@ -309,19 +309,59 @@ fn hooks_and_settings_that_stand_in_a_worktree_are_not_run() {
     assert_consistent(&place, ID);
 }
 
+/// What somebody does to make git run a script, the key that is named and the file's end.
+const PLANTS: [(&str, &str, &str); 5] = [
+    (
+        "git config filter.x.clean SCRIPT; git config filter.x.smudge SCRIPT; echo '* filter=x' > $(git rev-parse --git-common-dir)/info/attributes",
+        "filter.x.clean",
+        ".git/config",
+    ),
+    (
+        "echo '[filter \"x\"] clean = SCRIPT' > ../inc; git config include.path $PWD/../inc; echo '* filter=x' > .gitattributes",
+        "include.path",
+        ".git/config",
+    ),
+    (
+        "echo '[filter \"x\"] clean = SCRIPT' >> ~/.gitconfig; echo '* filter=x' > .gitattributes",
+        "filter.x.clean",
+        ".gitconfig",
+    ),
+    (
+        "git config extensions.worktreeConfig true; git config --worktree filter.x.clean SCRIPT; echo '* filter=x' > .gitattributes",
+        "filter.x.clean",
+        "config.worktree",
+    ),
+    (
+        "git config core.attributesFile $PWD/../attributes; git config filter.x.clean SCRIPT; echo '* filter=x' > ../attributes",
+        "core.attributesfile",
+        ".git/config",
+    ),
+];
+
+/// Asserts that a run has ended for this setting's sake, and that nobody used it.
+#[track_caller]
+fn names_what_was_planted(outcome: &Outcome, key: &str, file: &str, mark: &std::path::Path) {
+    assert!(!mark.exists(), "{key}: {outcome:#?}");
+    assert_eq!(outcome.code, 4, "{key}: {outcome:#?}");
+    let said = outcome
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("error"));
+    let said = said.unwrap_or_else(|| panic!("{outcome:#?}"));
+    assert!(said.contains("git's configuration now runs"), "{said}");
+    assert!(said.contains(&format!("`{key}` in `")), "{said}");
+    assert!(said.trim_end().ends_with(&format!("{file}`")), "{said}");
+    let hint = "hint: take it out if it is not yours, and run again";
+    assert!(outcome.stderr.contains(hint), "{outcome:#?}");
+}
+
 #[test]
 fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
-    for plant in [
-        "git config filter.x.clean SCRIPT; git config filter.x.smudge SCRIPT; echo '* filter=x' > $(git rev-parse --git-common-dir)/info/attributes",
-        "echo '[filter \"x\"] clean = SCRIPT' > ../inc; git config include.path $PWD/../inc; echo '* filter=x' > .gitattributes",
-        "echo '[filter \"x\"] clean = SCRIPT' >> ~/.gitconfig; echo '* filter=x' > .gitattributes",
-        "git config extensions.worktreeConfig true; git config --worktree filter.x.clean SCRIPT; echo '* filter=x' > .gitattributes",
-    ] {
+    for (plant, key, file) in PLANTS {
         let place = sized(&[]);
         let (script, mark) = trap(&place);
         let lines = plant.replace("SCRIPT", script.to_str().unwrap());
-        turn(&place, &lines).fails(4, "git's configuration now runs a program");
-        assert!(!mark.exists(), "{plant}");
+        names_what_was_planted(&turn(&place, &lines), key, file, &mark);
         assert_eq!(rows(&place, DIRECTORY).len(), 1, "{plant}");
     }
     // The user's own settings may change.
@@ -332,6 +372,63 @@ fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
     );
     turn(&place, &lines).succeeds();
     assert_eq!(last(&place).0, "keep");
+}
+
+#[test]
+fn a_command_that_plants_a_filter_ends_the_run_before_git_uses_it() {
+    for (plant, key, file) in PLANTS {
+        let place = Place::new(&[("t", "n: 100\n"), ("other", "other\n")]);
+        let (script, mark) = trap(&place);
+        let plant = plant.replace("SCRIPT", script.to_str().unwrap());
+        let once = place.outside("once");
+        let eval = format!(
+            "cat t; [ -e {0} ] || exit 0; rm {0}; {plant}",
+            once.display()
+        );
+        let arguments = ["init", "-t", "t", "--eval", &eval, "--metric", "n"];
+        place
+            .run(&[&arguments[..], &["--direction", "lower"]].concat())
+            .succeeds();
+        std::fs::write(&once, "").unwrap();
+        place.write("t", "n: 50\n");
+        names_what_was_planted(&place.run(&["run", "-m", "mine"]), key, file, &mark);
+        assert!(!once.exists());
+    }
+}
+
+#[test]
+fn nor_is_it_used_to_tell_what_was_kept() {
+    let place = sized(&[]);
+    let (script, mark) = trap(&place);
+    let (plant, key, file) = PLANTS[0];
+    let lines = format!(
+        "[ -e ../asked ] || {{ touch ../asked; false; }} && {{ {}; }}",
+        plant.replace("SCRIPT", script.to_str().unwrap())
+    );
+    // What git would have to read, to say whether it has changed.
+    place.write("t", "y".repeat(100));
+    let agent = agent(&place, "agent", &lines);
+    let outcome = place.run(&["run", "--agent-command", &agent, "--max-experiments", "3"]);
+    assert!(outcome.stdout.contains("1 kept"), "{outcome:#?}");
+    names_what_was_planted(&outcome, key, file, &mark);
+}
+
+#[test]
+fn a_setup_that_plants_a_filter_ends_the_run_before_git_uses_it() {
+    let place = sized(&[]);
+    let (script, mark) = trap(&place);
+    let definition = place.read(format!("{DIRECTORY}/experiment.toml"));
+    let setup = format!(
+        "git config filter.x.clean {}; echo '* filter=x' > .gitattributes",
+        script.display()
+    );
+    place.write(
+        format!("{DIRECTORY}/experiment.toml"),
+        format!("{definition}\n[workspace]\nsetup = \"{setup}\"\n"),
+    );
+    let ended = turn(&place, "touch ../asked");
+    names_what_was_planted(&ended, "filter.x.clean", ".git/config", &mark);
+    assert_eq!(rows(&place, DIRECTORY).len(), 1);
 }
 
 #[test]
