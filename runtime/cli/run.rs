@@ -505,10 +505,11 @@ fn summarise(
     if let Ok(ended) = &outcome.ended {
         ui.info(&format!("ended: {ended}"));
     }
-    if tally.keeps > 0 && is_on_branch {
-        if let Some(how) = take_over(project, lab) {
-            ui.hint(&how);
-        }
+    if tally.keeps > 0
+        && is_on_branch
+        && let Some(how) = take_over(project, lab)
+    {
+        ui.hint(&how);
     }
 }
 
@@ -584,10 +585,10 @@ fn show(context: &Context, project: &Project, lab: &Lab<'_>, shown: &Shown<'_>, 
     let ui = &context.ui;
     if as_json {
         let mut line = as_line(&lab.id().to_string(), candidate, judged, lab.policy());
-        line["best"] = json!(best.map(|best| json!({
-            "value": best.value,
-            "commit": best.commit,
-        })));
+        let best = best.map(|best| json!({"value": best.value, "commit": best.commit}));
+        if let Some(line) = line.as_object_mut() {
+            line.insert("best".to_owned(), json!(best));
+        }
         ui.json(&line);
         return;
     }

@@ -141,7 +141,7 @@ mod tests {
 
         /// Makes a file as old as it is where an earlier evaluation left it.
         fn age(&self, path: &str) {
-            let old = SystemTime::now() - Duration::from_secs(60);
+            let old = SystemTime::now() - Duration::from_mins(1);
             let file = File::options().write(true).open(self.0.join(path)).unwrap();
             file.set_modified(old).unwrap();
         }
@@ -196,7 +196,7 @@ mod tests {
         folder.age("app");
         let error = folder.check("app", || {}).unwrap_err();
         assert!(error.contains("did not write `app`"), "{error}");
-        let future = SystemTime::now() + Duration::from_secs(60);
+        let future = SystemTime::now() + Duration::from_mins(1);
         let file = File::options().write(true).open(folder.0.join("app"));
         file.unwrap().set_modified(future).unwrap();
         assert!(folder.check("app", || {}).is_err());
