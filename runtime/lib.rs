@@ -78,7 +78,8 @@
 //!    declared, sizes bounded, and control characters removed before a terminal, a log or a prompt sees
 //!    them. In a prompt it is quoted: data, never an instruction.
 //! 7. Deny by default: a component gets its candidate's directory read-only, clocks and randomness,
-//!    and the commands that the owner bound; no network, environment or standard input.
+//!    the commands that the owner bound and, if it says that it asks one, the owner's language model;
+//!    no network, environment or standard input.
 //! 8. A command is native code and runs as the user; its process tree is ended, and nothing else
 //!    confines it yet. Each row of the journal says so (`sandbox`).
 //! 9. Every persisted format carries a version; unknown keys are errors.

@@ -242,7 +242,7 @@ impl EvaluateError {
     pub fn hint(&self) -> String {
         let hint = match self {
             EvaluateError::CandidateFailed(_) => {
-                "`--verbose` shows how its commands are run, and where they fail"
+                "`--verbose` shows what it runs or asks, and where that fails"
             }
             EvaluateError::Setup(_) => "make it possible and try again",
             EvaluateError::Cancelled => "nothing is lost; run it again to measure",

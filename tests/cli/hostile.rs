@@ -228,7 +228,7 @@ fn a_failure_cannot_forge_lines() {
             "  error: forged",
             "  hint: forged",
             "  wiped",
-            "hint: `--verbose` shows how its commands are run, and where they fail"
+            "hint: `--verbose` shows what it runs or asks, and where that fails"
         ]
     );
 }

@@ -373,6 +373,6 @@ fn an_answer_that_is_malformed_twice_is_no_score() {
             "{outcome:#?}"
         );
         assert!(!outcome.stderr.contains("call 3"), "{outcome:#?}");
-        assert_ne!(outcome.code, 0, "{body}");
+        assert_eq!(outcome.code, 6, "{outcome:#?}");
     }
 }

@@ -17,13 +17,16 @@ pub struct Judgement {
     pub asked_again: Option<String>,
 }
 
-/// Why there is no answer, or none that can be used. It is never the candidate's fault.
+/// Why there is no answer, or none that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// No call will succeed.
     Lasting(Failure),
     /// This one did not.
     Passing(String),
+    /// It was answered twice, and not in the form that was asked for. A model that answers other texts
+    /// as it should was led there by this one: the candidate fails, and the night goes on.
+    Malformed(String),
 }
 
 impl From<Trouble> for Failure {
@@ -31,6 +34,7 @@ impl From<Trouble> for Failure {
         match trouble {
             Trouble::Lasting(failure) => failure,
             Trouble::Passing(text) => Failure::Unavailable(text),
+            Trouble::Malformed(text) => Failure::CandidateFailed(text),
         }
     }
 }
@@ -59,7 +63,7 @@ pub fn ask(
                 let reason = format!(
                     "the judge's answer could not be used, nor the one before: {complaint}"
                 );
-                return Err(Trouble::Passing(common::with_excerpt(
+                return Err(Trouble::Malformed(common::with_excerpt(
                     &reason,
                     &[text.as_bytes()],
                 )));
@@ -130,9 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn two_malformed_answers_are_the_judges_failure() {
+    fn two_malformed_answers_are_the_candidates_failure() {
         let mut fake = Fake::answering(&["no", "I would rather\n\u{1b}[31mnot\u{1b}[0m say"]);
-        let Err(Trouble::Passing(text)) = asked(&mut fake) else {
+        let Err(Trouble::Malformed(text)) = asked(&mut fake) else {
             panic!("it was judged")
         };
         assert_eq!(

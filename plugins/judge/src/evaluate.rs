@@ -199,16 +199,17 @@ mod tests {
     }
 
     #[test]
-    fn a_judge_that_fails_is_not_the_candidates_fault() {
-        for mut fake in [
-            Fake::answering(&["", ""]),
-            Fake::failing(ModelError::Failed("exit code 1".into())),
-        ] {
-            assert!(matches!(
-                judge(&mut fake, &inputs(None)),
-                Err(Failure::Unavailable(_))
-            ));
-        }
+    fn a_model_that_fails_is_not_the_candidates_fault_and_one_led_astray_is() {
+        let mut failing = Fake::failing(ModelError::Failed("exit code 1".into()));
+        assert!(matches!(
+            judge(&mut failing, &inputs(None)),
+            Err(Failure::Unavailable(_))
+        ));
+        let mut astray = Fake::answering(&["", ""]);
+        assert!(matches!(
+            judge(&mut astray, &inputs(None)),
+            Err(Failure::CandidateFailed(_))
+        ));
     }
 
     #[test]

@@ -143,7 +143,9 @@ fn attempt(
 ) -> Result<Tried, Failure> {
     let answer = match complete(host, &request(prompt, case)) {
         Ok(completion) => Passage::printed("answer", &completion.text),
-        Err(Trouble::Passing(reason)) => return Ok(Tried::NoVerdict(reason)),
+        Err(Trouble::Passing(reason) | Trouble::Malformed(reason)) => {
+            return Ok(Tried::NoVerdict(reason));
+        }
         Err(Trouble::Lasting(failure)) => return Err(failure),
     };
     if answer.text().trim().is_empty() {
@@ -165,7 +167,7 @@ fn attempt(
             notes.model(model.as_deref());
             Ok(Tried::Judged(scores))
         }
-        Err(Trouble::Passing(reason)) => Ok(Tried::NoVerdict(reason)),
+        Err(Trouble::Passing(reason) | Trouble::Malformed(reason)) => Ok(Tried::NoVerdict(reason)),
         Err(Trouble::Lasting(failure)) => Err(failure),
     }
 }
