@@ -1,7 +1,7 @@
 //! One run: follows the session, and records what comes of it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::proposal::{FIRST_WAIT, LONGEST_WAIT, Proposed};
 use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
@@ -206,39 +206,25 @@ impl Run<'_> {
         let lab = self.lab;
         let unattended = self.bounds.unattended;
         let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
-        let (tree, name) = match side {
-            Side::Candidate => (turn.candidate_tree.as_ref(), "candidate"),
-            Side::Incumbent => (turn.incumbent_tree.as_ref(), "incumbent"),
+        let tree = match side {
+            Side::Candidate => turn.candidate_tree.as_ref(),
+            Side::Incumbent => turn.incumbent_tree.as_ref(),
         };
         let tree = tree.ok_or_else(out_of_step)?;
         let n = turn.candidate.n;
-        lab.doing(n, Doing::Measuring(side));
-        let mut measured = lab.measure(tree, n, name);
-        let mut wait = FIRST_WAIT;
-        while let Err(failed) = &measured
+        let patience = self.bounds.unattended.then_some(Patience {
+            time: self.bounds.time,
+            started: self.started,
+        });
+        let mut measured = lab.measure_when_answered(patience, tree, n, side, &mut self.tally);
+        if let Err(failed) = &measured
             && unattended
-            && let EvaluateError::NoAnswer {
-                message,
-                later: true,
-            } = &failed.error
+            && let EvaluateError::NoAnswer { later: true, .. } = failed.error
+            && !lab.cancel.is_cancelled()
         {
-            self.tally.asked(failed.model.as_deref());
-            let is_time = |time| self.started.elapsed() + wait < time;
-            let there_is_time = self.bounds.time.is_none_or(is_time);
-            (lab.notify)(Notice::NotNow {
-                message,
-                wait: Some(wait).filter(|_| there_is_time),
-            });
-            if !there_is_time {
-                break;
-            }
-            lab.doing(n, Doing::Waiting(wait));
-            if lab.wait(wait) {
-                break;
-            }
-            wait = (wait * 2).min(LONGEST_WAIT);
-            lab.doing(n, Doing::Measuring(side));
-            measured = lab.measure(tree, n, name);
+            let candidate = turn.candidate.clone();
+            self.session.finish(Ended::Time);
+            return lab.give_up(journal, &candidate, &format!("not judged: {failed}"));
         }
         let blameless = |failed: &Failed| {
             let candidates = side == Side::Candidate && failed.error.blames_candidate();
@@ -249,14 +235,10 @@ impl Run<'_> {
         {
             // A hiccup is no reason to end a night.
             (lab.notify)(Notice::MeasuringAgain(&cannot_measure(side, failed)));
-            measured = lab.measure(tree, n, name);
+            measured = lab.measure(tree, n, name(side));
+            self.tally.asked(asked(&measured));
         }
-        let asked = match &measured {
-            Ok((report, _)) => report.model.as_ref(),
-            Err(failed) => failed.model.as_deref(),
-        };
-        self.tally.asked(asked);
-        turn.model = ModelUse::sum(turn.model.take(), asked.cloned());
+        turn.model = ModelUse::sum(turn.model.take(), asked(&measured).cloned());
         match measured {
             Ok((report, value)) => {
                 match side {
@@ -328,6 +310,73 @@ impl Run<'_> {
                 .give_up(journal, &turn.candidate, "stopped: not judged")?;
         }
         Ok(Ended::Stopped)
+    }
+}
+
+/// How long a run may wait for a model's answer.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Of the whole run; no end where it is none.
+    time: Option<Duration>,
+    started: Instant,
+}
+
+type Measured = Result<(Report, f64), Failed>;
+
+impl Lab<'_> {
+    /// Measures a worktree; with patience, again later where the evaluator's model has no answer now,
+    /// until one comes, the time is up or the run is to stop.
+    fn measure_when_answered(
+        &self,
+        patience: Option<Patience>,
+        tree: &Tree,
+        n: u64,
+        side: Side,
+        tally: &mut Tally,
+    ) -> Measured {
+        let mut wait = FIRST_WAIT;
+        loop {
+            self.doing(n, Doing::Measuring(side));
+            let measured = self.measure(tree, n, name(side));
+            tally.asked(asked(&measured));
+            let (message, patience) = match (&measured, patience) {
+                (Err(failed), Some(patience)) => match &failed.error {
+                    EvaluateError::NoAnswer {
+                        message,
+                        later: true,
+                    } => (message, patience),
+                    _ => return measured,
+                },
+                _ => return measured,
+            };
+            let is_time = |time| patience.started.elapsed() + wait < time;
+            let there_is_time = patience.time.is_none_or(is_time);
+            (self.notify)(Notice::NotNow {
+                message,
+                wait: Some(wait).filter(|_| there_is_time),
+            });
+            self.doing(n, Doing::Waiting(wait));
+            if !there_is_time || self.wait(wait) {
+                return measured;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+}
+
+/// What a measurement asked of a language model.
+fn asked(measured: &Measured) -> Option<&ModelUse> {
+    match measured {
+        Ok((report, _)) => report.model.as_ref(),
+        Err(failed) => failed.model.as_deref(),
+    }
+}
+
+/// What the log of a side is called.
+fn name(side: Side) -> &'static str {
+    match side {
+        Side::Candidate => "candidate",
+        Side::Incumbent => "incumbent",
     }
 }
 

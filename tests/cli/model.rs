@@ -277,6 +277,36 @@ fn a_loop_waits_for_a_model_and_blames_no_candidate() {
     assert!(outcome.succeeds().contains("0 crashed"));
 }
 
+#[test]
+fn a_loop_whose_time_is_up_while_it_waits_leaves_the_try_to_the_next() {
+    let place = place();
+    claude(&place, "");
+    init(&place, &["--budget", "400ms"]);
+    std::fs::write(
+        place.home().join("limited"),
+        include_str!("../agents/fixtures/claude-rate-limited.jsonl"),
+    )
+    .unwrap();
+    program(&place, "claude", "cat \"$HOME/limited\"; exit 1");
+    let agent = "sh -c 'cat > /dev/null; echo better > t; echo a try'";
+    let bounds = ["run", "--agent-command", agent, "--max-time"];
+    let outcome = run(&place, &[&bounds[..], &["3s"]].concat());
+    assert!(
+        outcome.stderr.contains("ended: the time is up"),
+        "{outcome:#?}"
+    );
+    outcome.succeeds();
+    claude(&place, "");
+    // Its agent is not asked again.
+    let arguments = ["run", "--agent-command", "exit 1", "--max-experiments", "1"];
+    run(&place, &arguments).succeeds();
+    let records = journal(&place, ".autoresearch/custom/x");
+    let last = records.iter().rfind(|record| record["event"] == "try");
+    assert_eq!(last.unwrap()["description"], "a try");
+    let verdict = records.iter().rfind(|record| record["event"] == "verdict");
+    assert_eq!(verdict.unwrap()["verdict"], "discard");
+}
+
 /// A model that gives every criterion of a judge's prompt this score, and otherwise says something.
 fn judge(place: &Place, score: &str) {
     let program_text = format!(
