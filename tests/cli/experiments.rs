@@ -277,14 +277,23 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
 
 /// Starts the program without waiting for it, as the leader of a process group.
 pub fn start(place: &Place, arguments: &[&str]) -> Child {
-    place
-        .command(PROGRAM)
+    let mut command = place.command(PROGRAM);
+    command
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap()
+        .process_group(0);
+    // Tests that run in the background ignore some, and so would the program.
+    // SAFETY: signal is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGTSTP] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
+    command.spawn().unwrap()
 }
 
 pub fn finish(child: Child) -> Outcome {
