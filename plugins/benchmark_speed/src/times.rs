@@ -2,6 +2,11 @@
 
 use common::statistics;
 
+/// From so many runs on their spread is known well enough to tell outliers; hyperfine makes no fewer.
+const ENOUGH_FOR_SPREAD: usize = 10;
+/// Of fewer runs, one is an outlier only where it is also so far from the median, as a part of it.
+const FAR: f64 = 0.2;
+
 /// Below this, starting the process dominates and a timing says little; hyperfine draws the same line.
 const TOO_SHORT_MS: f64 = 5.0;
 
@@ -47,7 +52,10 @@ pub fn warnings(times: &[f64]) -> Vec<String> {
              time well: let the command repeat its work"
         ));
     }
-    let outliers = statistics::outliers(times);
+    let mut outliers = statistics::outliers(times);
+    if times.len() < ENOUGH_FOR_SPREAD {
+        outliers.retain(|(_, time)| (time - median).abs() > FAR * median);
+    }
     let distance = |(_, time): &(usize, f64)| (time - median).abs();
     let furthest = outliers
         .iter()
@@ -141,6 +149,11 @@ mod tests {
         let noisy = warnings(&[100.0, 101.0, 99.0, 300.0, 100.5]);
         assert_eq!(noisy.len(), 1);
         assert!(noisy[0].contains("1 of 5") && noisy[0].contains("run 4 with 300.000 ms"));
+        // Five runs may be close together by chance.
+        assert_eq!(
+            warnings(&[6.40, 6.41, 7.1, 6.42, 6.40]),
+            Vec::<String>::new()
+        );
         let fast_start = warnings(&[10.0, 101.0, 99.0, 100.2, 100.5]);
         assert!(fast_start[0].contains("run 1") && !fast_start[0].contains("`warmup`"));
     }
