@@ -201,8 +201,9 @@ impl Scenario {
         let mut hit = BTreeMap::new();
         let mut missed = 0;
         let mut failed = 0;
-        let kills = match std::env::var("AUTORESEARCH_KILL_EVERY") {
-            Ok(stride) => every(calls.len(), stride.parse().unwrap()),
+        let stride = std::env::var("AUTORESEARCH_KILL_EVERY").map(|text| text.parse().unwrap());
+        let kills = match stride {
+            Ok(stride) => every(calls.len(), stride),
             Err(_) => some(&calls),
         };
         for (number, (first, second)) in kills.iter().enumerate() {
@@ -234,7 +235,11 @@ impl Scenario {
         );
         assert_eq!(failed, 0, "kills failed, as shown above");
         // Whether the incumbent is measured beside a crash is a coin's to say; that most is hit is not.
-        assert!(hit.len() * 10 >= kinds.len() * 9, "{hit:#?} of {kinds:#?}");
+        let most = hit.len() * 10 >= kinds.len() * 9;
+        assert!(
+            most || stride.is_ok_and(|n| n > 1),
+            "{hit:#?} of {kinds:#?}"
+        );
         assert!(missed * 5 <= kills.len(), "{missed} of {}", kills.len());
     }
 }
