@@ -200,7 +200,14 @@ impl Lab<'_> {
         }
         let branch = self.found.id.branch();
         if self.project.repository.resolve(&branch)?.is_some() {
-            return Err(branch_exists(&self.found.id));
+            let id = &self.found.id;
+            return Err(Failure::input(format!(
+                "the record of `{id}` is missing or empty, and its branch is there"
+            ))
+            .hint(format!(
+                "restore `journal.jsonl`, or put the branch aside to begin anew: `git branch -m autoresearch/{id} old-{}`",
+                id.name()
+            )));
         }
         Ok(self.project.repository.head.clone())
     }

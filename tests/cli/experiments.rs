@@ -526,7 +526,7 @@ fn candidates_of_a_lost_record_stay_reachable() {
     let before = place.git(&refs);
     std::fs::remove_file(place.project().join(DIRECTORY).join("journal.jsonl")).unwrap();
     place.write("t", "x".repeat(40));
-    place.run(&["run"]).fails(3, "there is a branch");
+    place.run(&["run"]).fails(3, "the record of");
     place.git(&["branch", "--quiet", "-D", &format!("autoresearch/{ID}")]);
     place.run(&["run"]).succeeds();
     let after = place.git(&refs);
