@@ -217,8 +217,8 @@ check_judge() {
             check "its scores are taken" says '^engagement_score: 6.5$'
             ;;
         rate-limited)
-            # There is no time to wait.
-            judge "$agent" --budget 800ms
+            # It ends after 10 s: time to ask, and not for many waits.
+            judge "$agent" --budget 4s
             check "it fails for want of an answer" test "$code" -eq 4
             check "the rate limit is named" says 'rate.?limit|429'
             ;;
