@@ -202,10 +202,10 @@ impl Lab<'_> {
         if self.project.repository.resolve(&branch)?.is_some() {
             let id = &self.found.id;
             return Err(Failure::input(format!(
-                "the record of `{id}` is missing or empty, and its branch is there"
+                "the record of `{id}`, its journal, is missing or empty, and its branch is there"
             ))
             .hint(format!(
-                "restore `journal.jsonl`, or put the branch aside to begin anew: `git branch -m autoresearch/{id} old-{}`",
+                "restore it, or put the branch aside to begin anew: `git branch -m autoresearch/{id} old-{}`",
                 id.name()
             )));
         }
