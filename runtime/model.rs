@@ -18,6 +18,8 @@ use crate::text;
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest single wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// How long to wait before a call that failed is made once more.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// How often a wait looks whether it is cancelled.
 const POLL: Duration = Duration::from_millis(20);
 /// Characters kept of an answer.
@@ -101,7 +103,8 @@ impl Model {
     }
 
     /// Asks for an answer, which comes without control characters. Where the provider wants it to
-    /// wait, it asks again as long as there is time: `left` tells how much.
+    /// wait, it asks again as long as there is time: `left` tells how much. A call that fails is made
+    /// once more.
     ///
     /// What was used is told also where there is no answer.
     pub fn complete(
@@ -116,6 +119,7 @@ impl Model {
             ..AgentUse::default()
         };
         let mut wait = FIRST_WAIT;
+        let mut failed_before = false;
         loop {
             let answer = match self.call(prompt, left(), cancel) {
                 Ok(called) => {
@@ -130,6 +134,13 @@ impl Model {
                         return (Err(ModelError::Cancelled), used);
                     }
                     wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                // A connection that broke, say: where it counts as a bad score, it decides a verdict.
+                Err(ModelError::Failed { .. }) if !failed_before && AFTER_FAILURE < left() => {
+                    failed_before = true;
+                    if !pause(AFTER_FAILURE, cancel) {
+                        return (Err(ModelError::Cancelled), used);
+                    }
                 }
                 answer => return (answer, used),
             }

@@ -132,6 +132,18 @@ fn why_there_is_no_answer_is_told() {
 }
 
 #[test]
+fn a_call_that_fails_is_made_once_more() {
+    let place = place();
+    program(
+        &place,
+        "judge",
+        "[ -e \"$HOME/was\" ] || { touch \"$HOME/was\"; exit 1; }; echo 12345",
+    );
+    let outcome = evaluate(&place, &["--judge-command", "judge"]);
+    assert_eq!(outcome.succeeds(), "value: 5\n");
+}
+
+#[test]
 fn a_model_that_hangs_is_ended_with_its_children() {
     let place = place();
     program(&place, "judge", "sleep 1000 & sleep 1000");
