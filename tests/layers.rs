@@ -37,7 +37,7 @@ const IMPURE: &[&str] = &[
     "SystemTime",
     "Instant",
 ];
-const PURE: &[&str] = &["session.rs", "decision.rs", "stats.rs", "measure.rs"];
+const PURE: &[&str] = &["session.rs", "decision/", "stats.rs", "measure.rs"];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -77,7 +77,7 @@ fn each_layer_keeps_to_itself() {
                 wrong.push(format!("{name} contains `{what}`"));
             }
         }
-        if PURE.contains(&name) {
+        if PURE.iter().any(|pure| name.starts_with(pure)) {
             wrong.extend(
                 IMPURE
                     .iter()

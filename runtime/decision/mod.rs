@@ -1,8 +1,14 @@
 //! From measurements to a verdict with its reason; pure.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod figures;
+mod improvement;
+
+use serde::{Deserialize, Serialize};
 
 use crate::measure::Direction;
+
+pub use figures::{change, number, quantity};
+pub use improvement::MinImprovement;
 
 /// The least relative improvement of a metric with noise where none is given: without any, half of
 /// all useless changes would be kept.
@@ -27,78 +33,6 @@ impl std::fmt::Display for Verdict {
             Verdict::Discard => "discard",
             Verdict::Crash => "crash",
         })
-    }
-}
-
-/// How much better a candidate must be to be kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MinImprovement {
-    /// A share of the incumbent's value: 0.01 is one per cent.
-    Relative(f64),
-    /// In the metric's unit.
-    Absolute(f64),
-}
-
-impl MinImprovement {
-    fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| {
-            text.trim()
-                .parse()
-                .ok()
-                .filter(|number: &f64| number.is_finite() && *number >= 0.0)
-        };
-        match text.trim().strip_suffix('%') {
-            Some(percent) => number(percent).map(|percent| Self::Relative(percent / 100.0)),
-            None => number(text).map(Self::Absolute),
-        }
-    }
-
-    /// The improvement asked for over an incumbent's value, in the metric's unit.
-    fn over(self, incumbent: f64) -> f64 {
-        match self {
-            Self::Relative(share) => share * incumbent.abs(),
-            Self::Absolute(amount) => amount,
-        }
-    }
-}
-
-impl std::fmt::Display for MinImprovement {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            // Through a rounding that hides the representation: 0.07 * 100 is not 7.
-            Self::Relative(share) => write!(f, "{}%", (share * 1e8).round() / 1e6),
-            Self::Absolute(amount) => write!(f, "{amount}"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for MinImprovement {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Text(String),
-            Number(f64),
-        }
-        let wrong = || {
-            serde::de::Error::custom(
-                "`min_improvement` is a percentage such as \"1%\" or a number, and not negative",
-            )
-        };
-        let text = match Written::deserialize(deserializer).map_err(|_| wrong())? {
-            Written::Text(text) => text,
-            Written::Number(number) => number.to_string(),
-        };
-        Self::parse(&text).ok_or_else(wrong)
-    }
-}
-
-impl Serialize for MinImprovement {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Relative(_) => serializer.collect_str(self),
-            Self::Absolute(amount) => serializer.serialize_f64(*amount),
-        }
     }
 }
 
@@ -201,45 +135,6 @@ pub fn decide(policy: &Policy, candidate: f64, incumbent: f64) -> Ruling {
     }
 }
 
-/// `12.3 -> 9.1 ms (-26.0%)`.
-pub fn change(from: f64, to: f64, unit: &str) -> String {
-    let relative = (to - from) / from.abs() * 100.0;
-    let change = format!("{} -> {}", number(from), quantity(to, unit));
-    if relative.is_finite() {
-        format!("{change} ({relative:+.1}%)")
-    } else {
-        change
-    }
-}
-
-/// `9.1 ms`, `7.5/10`.
-pub fn quantity(value: f64, unit: &str) -> String {
-    let gap = if unit.is_empty() || unit.starts_with('/') {
-        ""
-    } else {
-        " "
-    };
-    format!("{}{gap}{unit}", number(value))
-}
-
-/// A number for people: whole where it is whole, else with four significant digits or more.
-pub fn number(value: f64) -> String {
-    if value == value.trunc() && value.abs() < 1e15 {
-        return format!("{value:.0}");
-    }
-    let magnitude = value.abs().log10().floor();
-    if !(-5.0..15.0).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the magnitude was checked to be small"
-    )]
-    let decimals = (3.0 - magnitude).clamp(1.0, 9.0) as usize;
-    format!("{value:.decimals$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,36 +186,5 @@ mod tests {
             decide(&noisy, 99.5, 100.0).reason,
             "better by less than 1%: p50_ms 100 -> 99.50 ms (-0.5%); measured once each, so noise is not ruled out"
         );
-    }
-
-    #[test]
-    fn min_improvement_is_read_and_written() {
-        for (text, value) in [
-            ("1%", MinImprovement::Relative(0.01)),
-            ("7%", MinImprovement::Relative(0.07)),
-            ("0.5", MinImprovement::Absolute(0.5)),
-        ] {
-            let parsed = MinImprovement::parse(text).unwrap();
-            assert_eq!(parsed, value);
-            assert_eq!(parsed.to_string(), text);
-        }
-        for bad in ["", "%", "-1%", "-1", "NaN", "inf", "1 ms"] {
-            assert_eq!(MinImprovement::parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn numbers_for_people() {
-        for (value, text) in [
-            (0.0, "0"),
-            (12_345_678.0, "12345678"),
-            (1234.56, "1234.6"),
-            (0.012_345, "0.01235"),
-            (1e-9, "1.000e-9"),
-            (1e20, "1.000e20"),
-            (-2.5, "-2.500"),
-        ] {
-            assert_eq!(number(value), text);
-        }
     }
 }
