@@ -35,7 +35,8 @@ pub enum Doing {
         agent: String,
         limit: Duration,
     },
-    Measuring(Side),
+    /// One side, in this round from 0.
+    Measuring(Side, u32),
     /// For a provider's limit to pass.
     Waiting(Duration),
 }
@@ -46,8 +47,17 @@ impl std::fmt::Display for Doing {
             Doing::Baseline => f.write_str("measuring the baseline"),
             Doing::SettingUp(line) => write!(f, "setting up the worktree: {line}"),
             Doing::Asking { agent, .. } => write!(f, "{agent} is working"),
-            Doing::Measuring(Side::Candidate) => f.write_str("measuring the candidate"),
-            Doing::Measuring(Side::Incumbent) => f.write_str("measuring the incumbent"),
+            Doing::Measuring(side, round) => {
+                let side = match side {
+                    Side::Candidate => "candidate",
+                    Side::Incumbent => "incumbent",
+                };
+                write!(f, "measuring the {side}")?;
+                match round {
+                    0 => Ok(()),
+                    round => write!(f, ", round {}", round + 1),
+                }
+            }
             Doing::Waiting(_) => f.write_str("waiting for a provider"),
         }
     }

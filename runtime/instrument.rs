@@ -9,7 +9,7 @@ use crate::agent;
 use crate::catalog::{self, Component};
 use crate::decision::Policy;
 use crate::evaluator::{Descriptor, Given, Settings, is_name};
-use crate::experiment::{Experiment, ModelSettings, Objective};
+use crate::experiment::{Experiment, ModelSettings};
 use crate::failure::{Exit, Failure};
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
@@ -23,6 +23,16 @@ pub struct Instrument {
     pub settings: Settings,
     /// Who answers, where it asks a language model.
     pub model: Option<Arc<Model>>,
+}
+
+/// Where and with what an evaluation takes place.
+pub struct Surroundings<'a> {
+    pub directory: &'a Path,
+    /// The commands' whole environment.
+    pub environment: &'a [(OsString, OsString)],
+    /// Of a repeated measurement, from 0.
+    pub round: u32,
+    pub cancel: &'a Cancel,
 }
 
 impl Instrument {
@@ -54,26 +64,24 @@ impl Instrument {
         })
     }
 
-    /// Measures a directory once. `environment` is the commands' whole environment.
+    /// Measures a directory once.
     pub fn measure(
         &self,
         host: &Host,
         experiment: &Experiment,
-        directory: &Path,
-        environment: &[(OsString, OsString)],
-        cancel: &Cancel,
+        surroundings: &Surroundings<'_>,
         observer: Observer,
     ) -> Result<Report, Failed> {
         let evaluation = Evaluation {
-            directory,
+            directory: surroundings.directory,
             targets: &experiment.target,
             settings: &self.settings,
-            round: 0,
+            round: surroundings.round,
             model: self.model.as_ref(),
-            environment,
+            environment: surroundings.environment,
             limits: &experiment.limits,
             time_limit: experiment.time_limit(),
-            cancel,
+            cancel: surroundings.cancel,
         };
         host.evaluate(&self.evaluator, &evaluation, observer)
     }
@@ -183,7 +191,8 @@ pub fn not_reported(descriptor: &Descriptor, metric: &str) -> String {
 }
 
 /// The rule for an objective's metric.
-pub fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, Failure> {
+pub fn policy(descriptor: &Descriptor, experiment: &Experiment) -> Result<Policy, Failure> {
+    let objective = &experiment.objective;
     let name = match &objective.metric {
         Some(name) => name,
         None => {
@@ -221,11 +230,12 @@ pub fn policy(descriptor: &Descriptor, objective: &Objective) -> Result<Policy, 
         (Some(metric), None) => metric.deterministic,
         (None, given) => given.unwrap_or(false),
     };
-    Ok(Policy::new(
-        name,
-        declared.map_or("", |metric| &metric.unit),
+    Ok(Policy {
+        metric: name.clone(),
+        unit: declared.map_or(String::new(), |metric| metric.unit.clone()),
         direction,
         deterministic,
-        objective.min_improvement,
-    ))
+        min_improvement: objective.min_improvement,
+        rules: experiment.decision.rules(experiment.budget),
+    })
 }

@@ -164,7 +164,7 @@ fn quoted(text: &str, lines: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Verdict;
+    use crate::decision::{Rules, Verdict};
 
     fn row(n: u64, verdict: Verdict, description: &str) -> Row {
         Row {
@@ -181,7 +181,14 @@ mod tests {
         prompt(&Brief {
             program: "# Goal\nMake it small.",
             targets: &["src/a.py".to_owned()],
-            policy: &Policy::new("size_bytes", "bytes", Direction::Lower, true, None),
+            policy: &Policy {
+                metric: "size_bytes".to_owned(),
+                unit: "bytes".to_owned(),
+                direction: Direction::Lower,
+                deterministic: true,
+                min_improvement: None,
+                rules: Rules::default(),
+            },
             history,
             incumbent: &Incumbent {
                 commit: "a".repeat(40),

@@ -4,7 +4,7 @@
 //! is judged should not.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -44,20 +44,32 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// The log of a try's side; none where the experiment has no directory yet.
-    pub fn open(experiment: &Path, n: u64, name: &str) -> Self {
+    /// The log of a try's side, to which later rounds are added; none where the experiment has no
+    /// directory yet.
+    pub fn open(experiment: &Path, n: u64, name: &str, round: u32) -> Self {
         let model = experiment.join(format!("runs/{n:04}/{name}.model.md"));
         if !experiment.is_dir() {
             return Self { log: None, model };
         }
-        // Of an earlier measurement of the same side.
-        let _ = std::fs::remove_file(&model);
-        let file = directory(experiment, n)
-            .and_then(|directory| File::create(directory.join(format!("{name}.log"))));
-        Self {
+        if round == 0 {
+            // Of an earlier measurement of the same side.
+            let _ = std::fs::remove_file(&model);
+        }
+        let file = directory(experiment, n).and_then(|directory| {
+            let path = directory.join(format!("{name}.log"));
+            match round {
+                0 => File::create(path),
+                _ => OpenOptions::new().append(true).create(true).open(path),
+            }
+        });
+        let log = Self {
             log: file.ok().map(Mutex::new),
             model,
+        };
+        if round > 0 {
+            log.line(&format!("-- round {round}"));
         }
+        log
     }
 
     pub fn event(&self, event: &Event<'_>) {

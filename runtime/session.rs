@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::decision::{Policy, Ruling, Verdict, decide};
+use crate::decision::{Evidence, Policy, Prior, Round, Ruling, Trial, Verdict, decide};
 
 /// After this many crashes in a row, something else than the candidates is broken.
 pub const CRASHES_IN_A_ROW: u32 = 5;
@@ -18,14 +18,11 @@ pub enum Step {
     /// Get a candidate and record the try; then [`Session::proposed`], [`Session::unfit`] or
     /// [`Session::finish`].
     Propose(Task),
-    /// Measure one side; then [`Session::measured`], [`Session::crashed`] or [`Session::unjudged`].
-    Measure(Side),
-    /// Record the ruling and put it into effect; then [`Session::recorded`].
-    Record {
-        ruling: Ruling,
-        value: Option<f64>,
-        incumbent: f64,
-    },
+    /// Measure one side, in this round from 0; then [`Session::measured`], [`Session::crashed`] or
+    /// [`Session::unjudged`].
+    Measure(Side, u32),
+    /// Record the judgement and put it into effect; then [`Session::recorded`].
+    Record(Box<Judgement>),
     Finish(Ended),
 }
 
@@ -43,6 +40,29 @@ pub enum Task {
 pub enum Side {
     Incumbent,
     Candidate,
+}
+
+/// A candidate that is to be judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Says which side comes first in each round; should be drawn anew for each candidate.
+    pub seed: u64,
+    /// The chance of keeping it if it changes nothing.
+    pub alpha: f64,
+    pub prior: Prior,
+    /// It has fewer lines than the incumbent.
+    pub simpler: bool,
+}
+
+/// A ruling and the values that it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    pub ruling: Ruling,
+    /// The candidate's; none where it was not measured.
+    pub value: Option<f64>,
+    pub incumbent: f64,
+    /// For a metric with noise that was measured.
+    pub evidence: Option<Evidence>,
 }
 
 /// Why a session is over.
@@ -101,20 +121,86 @@ pub struct Spent {
 #[derive(Debug, Clone, PartialEq)]
 enum Stage {
     Ready,
-    /// The sides still to be measured, the next one last.
-    Measuring {
-        left: Vec<Side>,
-        candidate: Option<f64>,
-        incumbent: f64,
-    },
+    Measuring(Box<Measuring>),
     Ruled {
-        ruling: Ruling,
-        value: Option<f64>,
-        incumbent: f64,
+        judgement: Box<Judgement>,
         /// Whether it came to a measurement.
         fit: bool,
     },
     Done(Ended),
+}
+
+/// A candidate that is being measured.
+#[derive(Debug, Clone, PartialEq)]
+struct Measuring {
+    candidate: Candidate,
+    /// None where one value of the candidate decides.
+    trial: Option<Trial>,
+    /// The sides still to be measured in this round, the next one last.
+    left: Vec<Side>,
+    /// The values of this round; the incumbent's is the recorded one before it is measured.
+    value: Option<f64>,
+    incumbent: f64,
+    /// How long this round has taken.
+    took: Duration,
+}
+
+impl Measuring {
+    fn round(&self) -> u32 {
+        let done = self.trial.as_ref().map_or(0, Trial::rounds);
+        u32::try_from(done).unwrap_or(u32::MAX)
+    }
+
+    /// Begins a round, with the sides in an order that nobody can foresee.
+    fn begin_round(&mut self) {
+        self.left = match self.trial {
+            None => vec![Side::Candidate],
+            Some(_) if coin(self.candidate.seed, self.round()) => {
+                vec![Side::Candidate, Side::Incumbent]
+            }
+            Some(_) => vec![Side::Incumbent, Side::Candidate],
+        };
+        self.value = None;
+        self.took = Duration::ZERO;
+    }
+
+    /// What the values say, once this round is complete; begins another where that is open.
+    fn conclude(&mut self, policy: &Policy) -> Option<Judgement> {
+        let value = self.value.filter(|_| self.left.is_empty())?;
+        let incumbent = self.incumbent;
+        let Some(trial) = &mut self.trial else {
+            return Some(Judgement {
+                ruling: decide(policy, value, incumbent, self.candidate.simpler),
+                value: Some(value),
+                incumbent,
+                evidence: None,
+            });
+        };
+        let round = Round {
+            incumbent,
+            candidate: value,
+        };
+        trial.add(round, self.took);
+        let Some((ruling, evidence)) = trial.ruling() else {
+            self.begin_round();
+            return None;
+        };
+        let (incumbent, value) = evidence.values();
+        Some(Judgement {
+            ruling,
+            value: Some(value),
+            incumbent,
+            evidence: Some(evidence),
+        })
+    }
+}
+
+/// A fair coin for each round, by `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
+fn coin(seed: u64, round: u32) -> bool {
+    let mut x = seed.wrapping_add(u64::from(round).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x ^ (x >> 31)) & 1 == 0
 }
 
 /// A session that judges candidates.
@@ -159,20 +245,11 @@ impl Session {
                 None if self.fixes_left.is_some_and(|left| left > 0) => Step::Propose(Task::Fix),
                 None => Step::Propose(Task::Improve),
             },
-            Stage::Measuring { left, .. } => match left.last() {
-                Some(side) => Step::Measure(*side),
+            Stage::Measuring(measuring) => match measuring.left.last() {
+                Some(side) => Step::Measure(*side, measuring.round()),
                 None => Step::Finish(Ended::Stopped),
             },
-            Stage::Ruled {
-                ruling,
-                value,
-                incumbent,
-                ..
-            } => Step::Record {
-                ruling: ruling.clone(),
-                value: *value,
-                incumbent: *incumbent,
-            },
+            Stage::Ruled { judgement, .. } => Step::Record(judgement.clone()),
             Stage::Done(ended) => Step::Finish(*ended),
         }
     }
@@ -199,62 +276,53 @@ impl Session {
         self.incumbent = Some(value);
     }
 
-    /// There is a candidate. A metric with noise is measured on both sides, in the order that
-    /// `candidate_first` says, which should come from a coin; else the recorded value serves.
-    pub fn proposed(&mut self, task: Task, candidate_first: bool) {
+    /// There is a candidate. A metric with noise is measured on both sides in each round, in random
+    /// order; else the incumbent's recorded value serves.
+    pub fn proposed(&mut self, task: Task, candidate: Candidate) {
         let Some(incumbent) = self.incumbent else {
             return;
         };
         self.task = task;
-        let mut left = vec![Side::Candidate];
-        if !self.policy.deterministic {
-            left.push(Side::Incumbent);
-            if candidate_first {
-                left.reverse();
-            }
-        }
-        self.stage = Stage::Measuring {
-            left,
-            candidate: None,
+        let trial = (!self.policy.deterministic).then(|| {
+            Trial::new(
+                &self.policy,
+                candidate.alpha,
+                candidate.prior,
+                candidate.simpler,
+            )
+        });
+        let mut measuring = Measuring {
+            candidate,
+            trial,
+            left: vec![],
+            value: None,
             incumbent,
+            took: Duration::ZERO,
         };
+        measuring.begin_round();
+        self.stage = Stage::Measuring(Box::new(measuring));
     }
 
     /// What was proposed, if anything, is not to be measured.
     pub fn unfit(&mut self, task: Task, ruling: Ruling) {
-        let Some(incumbent) = self.incumbent else {
-            return;
-        };
         self.task = task;
-        self.stage = Stage::Ruled {
-            ruling,
-            value: None,
-            incumbent,
-            fit: false,
-        };
+        self.rule(ruling, false);
     }
 
-    /// One side's value. With both sides known, it is ruled.
-    pub fn measured(&mut self, side: Side, value: f64) {
-        let Stage::Measuring {
-            left,
-            candidate,
-            incumbent,
-        } = &mut self.stage
-        else {
+    /// One side's value, and how long it took. It may be ruled then.
+    pub fn measured(&mut self, side: Side, value: f64, took: Duration) {
+        let Stage::Measuring(measuring) = &mut self.stage else {
             return;
         };
-        left.retain(|other| *other != side);
+        measuring.left.retain(|other| *other != side);
+        measuring.took += took;
         match side {
-            Side::Candidate => *candidate = Some(value),
-            Side::Incumbent => *incumbent = value,
+            Side::Candidate => measuring.value = Some(value),
+            Side::Incumbent => measuring.incumbent = value,
         }
-        if let (true, Some(candidate)) = (left.is_empty(), *candidate) {
-            let incumbent = *incumbent;
+        if let Some(judgement) = measuring.conclude(&self.policy) {
             self.stage = Stage::Ruled {
-                ruling: decide(&self.policy, candidate, incumbent),
-                value: Some(candidate),
-                incumbent,
+                judgement: Box::new(judgement),
                 fit: true,
             };
         }
@@ -262,15 +330,22 @@ impl Session {
 
     /// The candidate could not be measured.
     pub fn crashed(&mut self, reason: impl Into<String>) {
-        let Stage::Measuring { incumbent, .. } = self.stage else {
-            return;
-        };
-        self.stage = Stage::Ruled {
-            ruling: Ruling::crash(reason),
-            value: None,
-            incumbent,
-            fit: true,
-        };
+        if let Stage::Measuring(_) = self.stage {
+            self.rule(Ruling::crash(reason), true);
+        }
+    }
+
+    /// Rules without a value.
+    fn rule(&mut self, ruling: Ruling, fit: bool) {
+        if let Some(incumbent) = self.incumbent {
+            let judgement = Box::new(Judgement {
+                ruling,
+                value: None,
+                incumbent,
+                evidence: None,
+            });
+            self.stage = Stage::Ruled { judgement, fit };
+        }
     }
 
     /// Nobody could judge the candidate, and that is not its fault.
@@ -280,15 +355,13 @@ impl Session {
 
     /// The ruling is recorded and in effect.
     pub fn recorded(&mut self) {
-        let Stage::Ruled {
-            ruling, value, fit, ..
-        } = &self.stage
-        else {
+        let Stage::Ruled { judgement, fit } = &self.stage else {
             return;
         };
-        let crashed = ruling.verdict == Verdict::Crash;
-        if ruling.verdict == Verdict::Keep {
-            self.incumbent = *value;
+        let verdict = judgement.ruling.verdict;
+        let crashed = verdict == Verdict::Crash;
+        if verdict == Verdict::Keep {
+            self.incumbent = judgement.value;
         }
         self.tries += 1;
         self.crashes_in_a_row = if crashed {
@@ -319,10 +392,18 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Rules;
     use crate::measure::Direction;
 
     fn session(deterministic: bool, incumbent: Option<f64>, bounds: Bounds) -> Session {
-        let policy = Policy::new("m", "", Direction::Lower, deterministic, None);
+        let policy = Policy {
+            metric: "m".to_owned(),
+            unit: String::new(),
+            direction: Direction::Lower,
+            deterministic,
+            min_improvement: None,
+            rules: Rules::default(),
+        };
         Session::new(policy, bounds, incumbent)
     }
 
@@ -332,11 +413,11 @@ mod tests {
 
     fn ruling(session: &Session) -> (Verdict, Option<f64>, f64) {
         match next(session) {
-            Step::Record {
-                ruling,
-                value,
-                incumbent,
-            } => (ruling.verdict, value, incumbent),
+            Step::Record(judgement) => (
+                judgement.ruling.verdict,
+                judgement.value,
+                judgement.incumbent,
+            ),
             step => panic!("{step:?}"),
         }
     }
@@ -345,10 +426,21 @@ mod tests {
         let Step::Propose(task) = next(session) else {
             panic!("{:?}", next(session));
         };
-        session.proposed(task, true);
+        session.proposed(task, ANY);
         session.crashed("exit code 1");
         session.recorded();
     }
+
+    const ANY: Candidate = Candidate {
+        seed: 3,
+        alpha: 0.01,
+        prior: Prior {
+            spread: None,
+            level: None,
+            pace: None,
+        },
+        simpler: false,
+    };
 
     const IMPROVE: Step = Step::Propose(Task::Improve);
 
@@ -362,39 +454,53 @@ mod tests {
         assert_eq!(next(&session), Step::MeasureBaseline);
         session.baseline(10.0);
         assert_eq!(next(&session), IMPROVE);
-        session.proposed(Task::Improve, true);
-        assert_eq!(next(&session), Step::Measure(Side::Candidate));
-        session.measured(Side::Candidate, 9.0);
+        session.proposed(Task::Improve, ANY);
+        assert_eq!(next(&session), Step::Measure(Side::Candidate, 0));
+        session.measured(Side::Candidate, 9.0, Duration::ZERO);
         assert_eq!(ruling(&session), (Verdict::Keep, Some(9.0), 10.0));
         session.recorded();
-        session.proposed(Task::Improve, true);
-        session.measured(Side::Candidate, 9.5);
+        session.proposed(Task::Improve, ANY);
+        session.measured(Side::Candidate, 9.5, Duration::ZERO);
         assert_eq!(ruling(&session), (Verdict::Discard, Some(9.5), 9.0));
         session.recorded();
         assert_eq!(next(&session), Step::Finish(Ended::Tries));
     }
 
     #[test]
-    fn a_noisy_metric_is_measured_on_both_sides_in_either_order() {
-        for candidate_first in [true, false] {
-            let mut session = session(false, Some(1.0), Bounds::default());
-            session.proposed(Task::Improve, candidate_first);
-            let mut order = vec![];
-            while let Step::Measure(side) = next(&session) {
-                order.push(side);
-                session.measured(side, if side == Side::Candidate { 9.0 } else { 10.0 });
-            }
-            assert_eq!(order.len(), 2);
-            assert_eq!(order[0] == Side::Candidate, candidate_first);
-            // The recorded 1.0 is of another day and plays no part.
-            assert_eq!(ruling(&session), (Verdict::Keep, Some(9.0), 10.0));
+    fn a_noisy_metric_is_measured_in_rounds_of_both_sides_in_either_order() {
+        let mut session = session(false, Some(1.0), Bounds::default());
+        session.proposed(Task::Improve, ANY);
+        let mut order = vec![];
+        while let Step::Measure(side, round) = next(&session) {
+            order.push((round, side));
+            let value = if side == Side::Candidate { 9.0 } else { 10.0 };
+            session.measured(side, value, Duration::from_secs(1));
         }
+        let firsts: Vec<Side> = order.iter().step_by(2).map(|(_, side)| *side).collect();
+        assert!(firsts.contains(&Side::Candidate) && firsts.contains(&Side::Incumbent));
+        for (round, pair) in (0..).zip(order.chunks(2)) {
+            let [(first, one), (second, other)] = pair else {
+                panic!("half a round");
+            };
+            assert_eq!([*first, *second], [round, round]);
+            assert_ne!(one, other);
+        }
+        // The recorded 1.0 is of another day and plays no part.
+        assert_eq!(ruling(&session), (Verdict::Keep, Some(9.0), 10.0));
+    }
+
+    #[test]
+    fn coins_are_fair_and_no_two_candidates_have_the_same() {
+        let heads = (0..1000).filter(|round| coin(7, *round)).count();
+        assert!((440..560).contains(&heads), "{heads}");
+        let same = (0..1000).filter(|r| coin(7, *r) == coin(8, *r)).count();
+        assert!((440..560).contains(&same), "{same}");
     }
 
     #[test]
     fn a_crash_is_a_verdict_and_the_incumbent_stays() {
         let mut session = session(false, Some(5.0), Bounds::default());
-        session.proposed(Task::Improve, true);
+        session.proposed(Task::Improve, ANY);
         session.crashed("exit code 1");
         assert_eq!(ruling(&session), (Verdict::Crash, None, 5.0));
         session.recorded();
@@ -409,8 +515,8 @@ mod tests {
         for _ in 1..CRASHES_IN_A_ROW {
             crash(&mut session);
         }
-        session.proposed(Task::Improve, true);
-        session.measured(Side::Candidate, 6.0);
+        session.proposed(Task::Improve, ANY);
+        session.measured(Side::Candidate, 6.0, Duration::ZERO);
         session.recorded();
         for _ in 0..CRASHES_IN_A_ROW {
             assert_eq!(next(&session), IMPROVE);
@@ -465,8 +571,8 @@ mod tests {
         };
         assert_eq!(session.next_step(&late), Step::Finish(Ended::Time));
         assert_eq!(session.next_step(&dear), Step::Finish(Ended::Cost));
-        session.proposed(Task::Improve, true);
-        assert_eq!(session.next_step(&late), Step::Measure(Side::Candidate));
+        session.proposed(Task::Improve, ANY);
+        assert_eq!(session.next_step(&late), Step::Measure(Side::Candidate, 0));
     }
 
     #[test]
@@ -476,7 +582,7 @@ mod tests {
             ..Bounds::default()
         };
         let mut session = session(true, Some(5.0), one);
-        session.proposed(Task::Improve, true);
+        session.proposed(Task::Improve, ANY);
         session.unjudged();
         assert_eq!(next(&session), IMPROVE);
     }

@@ -62,6 +62,11 @@ impl SignBet {
         }
     }
 
+    /// The mean that is expected of a difference, in standard deviations of one.
+    pub fn effect(&self) -> f64 {
+        self.effect
+    }
+
     /// One more difference, in units of a scale that was found without looking at its sign. Zero is
     /// no evidence.
     pub fn observe(&mut self, difference: f64) {
@@ -89,7 +94,7 @@ impl SignBet {
     /// How many differences it takes at least for an e-value of `1 / alpha`.
     pub fn least(alpha: f64) -> u32 {
         let start = Self::new(1.0);
-        (1..)
+        (1..=u32::MAX)
             .find(|n| start.reach(*n) >= 1.0 / alpha)
             .unwrap_or(u32::MAX)
     }

@@ -57,6 +57,12 @@ impl Contents {
         catalog::digest(&all)
     }
 
+    /// How many lines it has.
+    pub fn lines(&self) -> usize {
+        let lines = |file: &TargetFile| String::from_utf8_lossy(&file.bytes).lines().count();
+        self.0.iter().map(lines).sum()
+    }
+
     /// Whether each file can be executed.
     pub fn modes(&self) -> Vec<bool> {
         self.0.iter().map(|file| file.executable).collect()

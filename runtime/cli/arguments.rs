@@ -9,8 +9,8 @@ use crate::decision::MinImprovement;
 use crate::environment::Environment;
 use crate::evaluator::Given;
 use crate::experiment::{
-    AgentSettings, DEFAULT_BUDGET, Experiment, ModelSettings, Objective, VERSION, Workspace,
-    check_budget,
+    AgentSettings, DEFAULT_BUDGET, DecisionSettings, Experiment, ModelSettings, Objective, VERSION,
+    Workspace, check_budget,
 };
 use crate::failure::{Exit, Failure};
 use crate::host::{LIMIT_NAMES, Limits};
@@ -178,6 +178,7 @@ impl EvaluatorArgs {
                 parameters: BTreeMap::new(),
                 commands: self.commands()?,
             },
+            decision: DecisionSettings::default(),
             agent: None,
             model: self.model()?,
             workspace: Workspace::default(),

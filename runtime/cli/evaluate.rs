@@ -7,7 +7,7 @@ use super::arguments::EvaluatorArgs;
 use crate::evaluator::Value;
 use crate::failure::{Exit, Failure};
 use crate::host::EvaluateError;
-use crate::instrument::{self, Instrument};
+use crate::instrument::{self, Instrument, Surroundings};
 use crate::measure::Measurement;
 
 /// Measure a directory once, change nothing, and print `name: value` lines
@@ -57,9 +57,12 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .measure(
             &host,
             &experiment,
-            &directory,
-            &environment,
-            &context.cancel,
+            &Surroundings {
+                directory: &directory,
+                environment: &environment,
+                round: 0,
+                cancel: &context.cancel,
+            },
             context.ui.observer(),
         )
         .map_err(|failed| match failed.error {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::run::Order;
 use super::{Context, ui};
-use crate::decision::{MinImprovement, change, number};
+use crate::decision::{Policy, change, number};
 use crate::driver::Lab;
 use crate::failure::Failure;
 use crate::git;
@@ -41,15 +41,10 @@ pub(super) fn show(
             "{}, {} is better{}; {}",
             policy.metric,
             policy.direction,
-            match policy.min_improvement {
-                MinImprovement::Absolute(0.0) => String::new(),
-                least => format!(", by at least {least}"),
-            },
-            if policy.deterministic {
-                "measured once, compared with the record"
-            } else {
-                "measured beside the incumbent, one pair"
-            }
+            policy
+                .min_improvement
+                .map_or(String::new(), |least| format!(", by at least {least}")),
+            how_it_is_decided(policy)
         ),
     );
     for (name, value) in &instrument.settings.parameters {
@@ -176,4 +171,24 @@ pub(super) fn show(
         }
     }
     Ok(())
+}
+
+/// How a verdict comes about.
+fn how_it_is_decided(policy: &Policy) -> String {
+    if policy.deterministic {
+        return "measured once, compared with the record".to_owned();
+    }
+    let rules = &policy.rules;
+    let surely = match rules.false_keep_rate {
+        Some(rate) => format!("at most {}% of keeps false", number(rate * 100.0)),
+        None => format!(
+            "a no-op kept with a chance of {} at most",
+            number(rules.alpha)
+        ),
+    };
+    format!(
+        "measured beside the incumbent in up to {} and {}, {surely}",
+        ui::count(rules.max_rounds.into(), "round", "rounds"),
+        humantime::format_duration(rules.max_time)
+    )
 }

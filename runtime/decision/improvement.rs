@@ -12,6 +12,9 @@ pub enum MinImprovement {
 }
 
 impl MinImprovement {
+    /// Any improvement will do.
+    pub const NONE: Self = Self::Absolute(0.0);
+
     pub(super) fn parse(text: &str) -> Option<Self> {
         let number = |text: &str| {
             text.trim()

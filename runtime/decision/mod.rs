@@ -2,17 +2,24 @@
 
 mod figures;
 mod improvement;
+mod noise;
+mod trial;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Direction;
+use crate::stats::e_lond;
 
 pub use figures::{change, number, quantity};
 pub use improvement::MinImprovement;
+pub use noise::{Level, Noise, Prior};
+pub use trial::{Evidence, Round, Trial, smallest_gain};
 
-/// The least relative improvement of a metric with noise where none is given: without any, half of
-/// all useless changes would be kept.
-const NOISY_DEFAULT: MinImprovement = MinImprovement::Relative(0.01);
+/// The least relative improvement of a metric with noise where none is given and its noise is not
+/// controlled: without any, half of all useless changes would be kept.
+const UNCONTROLLED_DEFAULT: MinImprovement = MinImprovement::Relative(0.01);
 
 /// What becomes of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +43,62 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+/// How sure a verdict on a metric with noise has to be, and what it may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// The chance that a candidate which changes nothing is kept.
+    pub alpha: f64,
+    /// The share of all keeps that may be false in the mean, instead of `alpha`.
+    pub false_keep_rate: Option<f64>,
+    /// The most rounds before the test says better, for the default `alpha`.
+    pub max_rounds: u32,
+    /// For all rounds of one verdict.
+    pub max_time: Duration,
+    /// How many rounds come after the test said better: the estimate is theirs.
+    pub confirm_rounds: u32,
+    /// A candidate with fewer lines is kept where it is as good.
+    pub prefer_simpler: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            alpha: 0.01,
+            false_keep_rate: None,
+            max_rounds: 24,
+            max_time: Duration::from_mins(50),
+            confirm_rounds: 3,
+            prefer_simpler: false,
+        }
+    }
+}
+
+impl Rules {
+    /// The `alpha` for a try after so many, of which so many were kept.
+    pub fn alpha_after(&self, tries: u64, keeps: u64) -> f64 {
+        match self.false_keep_rate {
+            Some(rate) => e_lond(rate, tries + 1, keeps),
+            None => self.alpha,
+        }
+    }
+
+    /// The most rounds with this `alpha`: a correction that asks for more evidence than
+    /// the default allows for more of them, in proportion.
+    fn rounds(&self, alpha: f64) -> usize {
+        let stretch = match self.false_keep_rate {
+            Some(_) => (alpha.ln() / Self::default().alpha.ln()).max(1.0),
+            None => 1.0,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive and small"
+        )]
+        let rounds = (f64::from(self.max_rounds) * stretch).ceil() as usize;
+        rounds
+    }
+}
+
 /// The rule by which candidates are judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -44,29 +107,19 @@ pub struct Policy {
     pub direction: Direction,
     /// The same candidate always gives the same value.
     pub deterministic: bool,
-    pub min_improvement: MinImprovement,
+    /// None where any improvement that is one will do.
+    pub min_improvement: Option<MinImprovement>,
+    pub rules: Rules,
 }
 
 impl Policy {
-    /// The rule for a metric; the default for `min_improvement` depends on whether it has noise.
-    pub fn new(
-        metric: &str,
-        unit: &str,
-        direction: Direction,
-        deterministic: bool,
-        min_improvement: Option<MinImprovement>,
-    ) -> Self {
-        Self {
-            metric: metric.to_owned(),
-            unit: unit.to_owned(),
-            direction,
-            deterministic,
-            min_improvement: min_improvement.unwrap_or(if deterministic {
-                MinImprovement::Absolute(0.0)
-            } else {
-                NOISY_DEFAULT
-            }),
-        }
+    /// The least improvement that a comparison of one value of each side asks for.
+    fn least(&self) -> MinImprovement {
+        self.min_improvement.unwrap_or(if self.deterministic {
+            MinImprovement::NONE
+        } else {
+            UNCONTROLLED_DEFAULT
+        })
     }
 
     /// By how much `candidate` is better than `incumbent`, in the metric's unit.
@@ -103,18 +156,20 @@ impl Ruling {
     }
 }
 
-/// Judges a candidate by one value of each side.
+/// Judges a candidate by one value of each side; `simpler` says that it is shorter than the incumbent.
 ///
-/// For a metric with noise both values must come from one pairing on one machine; the reason then
-/// says that one pairing does not control the noise.
-pub fn decide(policy: &Policy, candidate: f64, incumbent: f64) -> Ruling {
+/// For a metric with noise both values must come from the same pairs on one machine; the reason then
+/// says that the noise was not controlled.
+pub fn decide(policy: &Policy, candidate: f64, incumbent: f64, simpler: bool) -> Ruling {
     let improvement = policy.improvement(candidate, incumbent);
-    let asked = policy.min_improvement.over(incumbent);
-    let (verdict, why) = if improvement > 0.0 && improvement >= asked {
+    let least = policy.least();
+    let prefers = simpler && policy.rules.prefer_simpler;
+    let (verdict, why) = if improvement > 0.0 && improvement >= least.over(incumbent) {
         (Verdict::Keep, "better".to_owned())
+    } else if improvement == 0.0 && prefers {
+        (Verdict::Keep, "as good, and simpler".to_owned())
     } else if improvement > 0.0 {
-        let why = format!("better by less than {}", policy.min_improvement);
-        (Verdict::Discard, why)
+        (Verdict::Discard, format!("better by less than {least}"))
     } else if improvement == 0.0 {
         (Verdict::Discard, "no change".to_owned())
     } else {
@@ -123,7 +178,7 @@ pub fn decide(policy: &Policy, candidate: f64, incumbent: f64) -> Ruling {
     let noise = if policy.deterministic {
         ""
     } else {
-        "; measured once each, so noise is not ruled out"
+        "; too few rounds to rule out noise"
     };
     Ruling {
         verdict,
@@ -140,12 +195,19 @@ mod tests {
     use super::*;
 
     fn policy(direction: Direction, min_improvement: MinImprovement) -> Policy {
-        Policy::new("m", "ms", direction, true, Some(min_improvement))
+        Policy {
+            metric: "m".to_owned(),
+            unit: "ms".to_owned(),
+            direction,
+            deterministic: true,
+            min_improvement: Some(min_improvement),
+            rules: Rules::default(),
+        }
     }
 
     #[track_caller]
     fn judges(policy: &Policy, candidate: f64, incumbent: f64, verdict: Verdict) {
-        assert_eq!(decide(policy, candidate, incumbent).verdict, verdict);
+        assert_eq!(decide(policy, candidate, incumbent, false).verdict, verdict);
     }
 
     #[test]
@@ -171,20 +233,33 @@ mod tests {
         judges(&any, -1.0, 0.0, Verdict::Keep);
         judges(&any, 0.0, 0.0, Verdict::Discard);
         judges(&any, 3.0, 0.0, Verdict::Discard);
-        assert_eq!(decide(&any, 3.0, 0.0).reason, "worse: m 0 -> 3 ms");
+        assert_eq!(decide(&any, 3.0, 0.0, false).reason, "worse: m 0 -> 3 ms");
+    }
+
+    #[test]
+    fn equal_and_simpler_is_a_keep_where_the_owner_prefers_that() {
+        let mut any = policy(Direction::Lower, MinImprovement::NONE);
+        assert_eq!(decide(&any, 3.0, 3.0, true).verdict, Verdict::Discard);
+        any.rules.prefer_simpler = true;
+        assert_eq!(decide(&any, 3.0, 3.0, true).verdict, Verdict::Keep);
+        assert_eq!(decide(&any, 3.0, 3.0, false).verdict, Verdict::Discard);
+        assert_eq!(decide(&any, 3.1, 3.0, true).verdict, Verdict::Discard);
     }
 
     #[test]
     fn the_reason_says_what_was_not_controlled() {
-        let noisy = Policy::new("p50_ms", "ms", Direction::Lower, false, None);
-        assert_eq!(noisy.min_improvement, NOISY_DEFAULT);
+        let noisy = Policy {
+            deterministic: false,
+            min_improvement: None,
+            ..policy(Direction::Lower, MinImprovement::NONE)
+        };
         assert_eq!(
-            decide(&noisy, 9.1, 12.3).reason,
-            "better: p50_ms 12.30 -> 9.100 ms (-26.0%); measured once each, so noise is not ruled out"
+            decide(&noisy, 9.1, 12.3, false).reason,
+            "better: m 12.30 -> 9.100 ms (-26.0%); too few rounds to rule out noise"
         );
         assert_eq!(
-            decide(&noisy, 99.5, 100.0).reason,
-            "better by less than 1%: p50_ms 100 -> 99.50 ms (-0.5%); measured once each, so noise is not ruled out"
+            decide(&noisy, 99.5, 100.0, false).reason,
+            "better by less than 1%: m 100 -> 99.50 ms (-0.5%); too few rounds to rule out noise"
         );
     }
 }

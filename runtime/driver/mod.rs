@@ -18,7 +18,7 @@ use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::git::{ConfigGuard, Repository};
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
-use crate::instrument::{self, Instrument};
+use crate::instrument::{self, Instrument, Surroundings};
 use crate::journal::{
     AgentUse, Baseline, Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try,
 };
@@ -164,6 +164,14 @@ impl Tally {
     }
 }
 
+/// What one evaluation gave.
+struct Sample {
+    report: Report,
+    /// The objective's metric.
+    value: f64,
+    took: Duration,
+}
+
 /// One experiment, ready to measure and judge.
 pub struct Lab<'a> {
     host: &'a Host,
@@ -200,7 +208,7 @@ impl<'a> Lab<'a> {
             &experiment.given_parameters(),
             &project.directory,
         )?;
-        let policy = instrument::policy(instrument.evaluator.descriptor(), &experiment.objective)?;
+        let policy = instrument::policy(instrument.evaluator.descriptor(), experiment)?;
         let workspace = Workspace::new(project, &found.id, state);
         let environment = found.experiment.environment.variables();
         let configuration = Mutex::new(ConfigGuard::new(&project.repository));
@@ -266,8 +274,8 @@ impl<'a> Lab<'a> {
         let tree = self.tree(Slot::First, commit)?;
         self.incumbent_contents(&tree)?;
         self.doing(0, Doing::Baseline);
-        let (report, value) = self
-            .measure(&tree, 0, "baseline")
+        let sample = self
+            .measure(&tree, 0, "baseline", 0)
             .map_err(|error| Failure::evaluation(&error))
             .map_err(|failure| Failure {
                 message: format!("the baseline cannot be measured: {}", failure.message),
@@ -277,11 +285,11 @@ impl<'a> Lab<'a> {
             commit: commit.to_owned(),
             metric: self.policy.metric.clone(),
             unit: self.policy.unit.clone(),
-            value,
-            measurements: report.measurements,
+            value: sample.value,
+            measurements: sample.report.measurements,
             meaning: self.meaning(),
             evaluator: self.instrument.identity(),
-            model: report.model,
+            model: sample.report.model,
             seconds: started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),
         })
@@ -333,11 +341,11 @@ impl<'a> Lab<'a> {
     }
 
     /// Measures a worktree, again where the program was stopped or the machine asleep meanwhile.
-    fn measure(&self, tree: &Tree, n: u64, name: &str) -> Result<(Report, f64), Failed> {
+    fn measure(&self, tree: &Tree, n: u64, name: &str, round: u32) -> Result<Sample, Failed> {
         loop {
             let mark = Mark::now();
-            let log = RunLog::open(&self.found.directory, n, name);
-            let result = self.measure_once(tree, log);
+            let log = RunLog::open(&self.found.directory, n, name, round);
+            let result = self.measure_once(tree, round, log);
             if !mark.interrupted() || self.cancel.is_cancelled() {
                 return result;
             }
@@ -345,7 +353,7 @@ impl<'a> Lab<'a> {
         }
     }
 
-    fn measure_once(&self, tree: &Tree, log: RunLog) -> Result<(Report, f64), Failed> {
+    fn measure_once(&self, tree: &Tree, round: u32, log: RunLog) -> Result<Sample, Failed> {
         let notify = Arc::clone(&self.notify);
         let log = Arc::new(log);
         let observer: Observer = {
@@ -355,20 +363,29 @@ impl<'a> Lab<'a> {
                 notify(Notice::Evaluator(event));
             })
         };
+        let started = Instant::now();
         let result = self.instrument.measure(
             self.host,
             &self.found.experiment,
-            &tree.directory,
-            &self.environment,
-            &self.cancel,
+            &Surroundings {
+                directory: &tree.directory,
+                environment: &self.environment,
+                round,
+                cancel: &self.cancel,
+            },
             observer,
         );
+        let took = started.elapsed();
         log.result(&result);
         let report = result?;
         let metric = &self.policy.metric;
         let value = report.measurement(metric).map(Measurement::value);
         match value {
-            Some(value) => Ok((report, value)),
+            Some(value) => Ok(Sample {
+                report,
+                value,
+                took,
+            }),
             None => Err(Failed {
                 model: report.model.map(Box::new),
                 ..Failed::silent(EvaluateError::CandidateFailed(instrument::not_reported(
@@ -382,7 +399,7 @@ impl<'a> Lab<'a> {
     /// Tells what is being done from now on, for try `n`.
     fn doing(&self, n: u64, doing: Doing) {
         let limit = match &doing {
-            Doing::Baseline | Doing::Measuring(_) => Some(self.found.experiment.time_limit()),
+            Doing::Baseline | Doing::Measuring(..) => Some(self.found.experiment.time_limit()),
             Doing::SettingUp(_) => Some(worktrees::SETUP_LIMIT),
             Doing::Asking { limit, .. } => Some(*limit),
             Doing::Waiting(wait) => Some(*wait),

@@ -488,8 +488,8 @@ impl Place {
             candidate_tree: Some(self.tree).filter(|_| fit),
             incumbent_tree: self.incumbent_tree,
             started: self.started,
-            report: None,
-            incumbent_report: None,
+            reports: Vec::new(),
+            incumbent_reports: Vec::new(),
             model: None,
         }
     }

@@ -4,14 +4,17 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
 use super::proposal::{FIRST_WAIT, LONGEST_WAIT, Proposed};
-use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
-use crate::decision::{Ruling, Verdict};
+use super::{
+    Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Sample, Tally, incumbent_of, out_of_step,
+};
+use crate::decision::Verdict;
 use crate::detour;
 use crate::failure::Failure;
 use crate::host::{EvaluateError, Failed, Report};
-use crate::journal::{Event as Recorded, Journal, Judged, ModelUse, Try};
+use crate::journal::{Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try};
+use crate::measure::{Diagnostic, Measurement};
 use crate::prompt::STUCK_AFTER;
-use crate::session::{Bounds, Ended, Session, Side, Spent, Step, Task};
+use crate::session::{Bounds, Candidate, Ended, Judgement, Session, Side, Spent, Step, Task};
 use crate::text;
 use crate::workspace::{Contents, Tree};
 
@@ -109,19 +112,15 @@ impl Run<'_> {
         loop {
             let step = self.session.next_step(&self.spent());
             // What is ruled already is only written down.
-            let is_ruled = matches!(step, Step::Record { .. });
+            let is_ruled = matches!(step, Step::Record(_));
             if self.lab.cancel.is_cancelled() && !is_ruled {
                 return self.stop(journal);
             }
             let done = match step {
                 Step::MeasureBaseline => self.measure_baseline(journal, start),
                 Step::Propose(task) => self.propose(journal, task),
-                Step::Measure(side) => self.measure(journal, side),
-                Step::Record {
-                    ruling,
-                    value,
-                    incumbent,
-                } => self.record(journal, ruling, value, incumbent),
+                Step::Measure(side, round) => self.measure(journal, side, round),
+                Step::Record(judgement) => self.record(journal, *judgement),
                 Step::Finish(ended) => return Ok(ended),
             };
             match done {
@@ -180,8 +179,9 @@ impl Run<'_> {
         };
         match proposed {
             Proposed::Candidate(turn) => {
+                let candidate = lab.on_trial(journal.history(), &incumbent, &turn);
                 self.take_up(journal, *turn)?;
-                self.session.proposed(task, coin());
+                self.session.proposed(task, candidate);
             }
             Proposed::Unfit(turn, ruling) => {
                 self.take_up(journal, *turn)?;
@@ -201,8 +201,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Measures one side of the candidate.
-    fn measure(&mut self, journal: &mut Journal, side: Side) -> Result<(), Failure> {
+    /// Measures one side, in a round from 0.
+    fn measure(&mut self, journal: &mut Journal, side: Side, round: u32) -> Result<(), Failure> {
         let lab = self.lab;
         let unattended = self.bounds.unattended;
         let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
@@ -216,7 +216,13 @@ impl Run<'_> {
             time: self.bounds.time,
             started: self.started,
         });
-        let mut measured = lab.measure_when_answered(patience, tree, n, side, &mut self.tally);
+        let place = Place {
+            tree,
+            n,
+            side,
+            round,
+        };
+        let mut measured = lab.measure_when_answered(patience, &place, &mut self.tally);
         if let Err(failed) = &measured
             && unattended
             && let EvaluateError::NoAnswer { later: true, .. } = failed.error
@@ -235,17 +241,17 @@ impl Run<'_> {
         {
             // A hiccup is no reason to end a night.
             (lab.notify)(Notice::MeasuringAgain(&cannot_measure(side, failed)));
-            measured = lab.measure(tree, n, name(side));
+            measured = lab.measure(tree, n, name(side), round);
             self.tally.asked(asked(&measured));
         }
         turn.model = ModelUse::sum(turn.model.take(), asked(&measured).cloned());
         match measured {
-            Ok((report, value)) => {
+            Ok(sample) => {
                 match side {
-                    Side::Candidate => turn.report = Some(report),
-                    Side::Incumbent => turn.incumbent_report = Some(report),
+                    Side::Candidate => turn.reports.push(sample.report),
+                    Side::Incumbent => turn.incumbent_reports.push(sample.report),
                 }
-                self.session.measured(side, value);
+                self.session.measured(side, sample.value, sample.took);
             }
             // It is seen to after this.
             Err(_) if lab.cancel.is_cancelled() => {}
@@ -263,18 +269,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Records a ruling and puts it into effect.
-    fn record(
-        &mut self,
-        journal: &mut Journal,
-        ruling: Ruling,
-        value: Option<f64>,
-        incumbent_value: f64,
-    ) -> Result<(), Failure> {
+    /// Records a judgement and puts it into effect.
+    fn record(&mut self, journal: &mut Journal, judgement: Judgement) -> Result<(), Failure> {
         let lab = self.lab;
         lab.check_git()?;
         let turn = self.turn.take().ok_or_else(out_of_step)?;
-        let mut judged = turn.judged(ruling, value, incumbent_value);
+        let mut judged = turn.judged(judgement);
         if judged.verdict == Verdict::Keep {
             judged.commit = Some(lab.with_values(&turn.candidate, &judged)?);
         }
@@ -321,23 +321,49 @@ struct Patience {
     started: Instant,
 }
 
-type Measured = Result<(Report, f64), Failed>;
+type Measured = Result<Sample, Failed>;
+
+/// What is to be measured.
+struct Place<'a> {
+    tree: &'a Tree,
+    /// The try.
+    n: u64,
+    side: Side,
+    /// From 0.
+    round: u32,
+}
 
 impl Lab<'_> {
+    /// A candidate with what its trial is to know.
+    fn on_trial(&self, history: &History, incumbent: &Incumbent, turn: &Turn) -> Candidate {
+        let rules = &self.policy.rules;
+        Candidate {
+            // From the seed that the standard library draws for each hash map.
+            seed: RandomState::new().build_hasher().finish(),
+            alpha: rules.alpha_after(turn.candidate.n - 1, history.keeps),
+            prior: history.noise.prior(incumbent.value),
+            simpler: turn.contents.lines() < turn.incumbent_contents.lines(),
+        }
+    }
+
     /// Measures a worktree; with patience, again later where the evaluator's model has no answer now,
     /// until one comes, the time is up or the run is to stop.
     fn measure_when_answered(
         &self,
         patience: Option<Patience>,
-        tree: &Tree,
-        n: u64,
-        side: Side,
+        place: &Place<'_>,
         tally: &mut Tally,
     ) -> Measured {
+        let Place {
+            tree,
+            n,
+            side,
+            round,
+        } = *place;
         let mut wait = FIRST_WAIT;
         loop {
-            self.doing(n, Doing::Measuring(side));
-            let measured = self.measure(tree, n, name(side));
+            self.doing(n, Doing::Measuring(side, round));
+            let measured = self.measure(tree, n, name(side), round);
             tally.asked(asked(&measured));
             let (message, patience) = match (&measured, patience) {
                 (Err(failed), Some(patience)) => match &failed.error {
@@ -367,7 +393,7 @@ impl Lab<'_> {
 /// What a measurement asked of a language model.
 fn asked(measured: &Measured) -> Option<&ModelUse> {
     match measured {
-        Ok((report, _)) => report.model.as_ref(),
+        Ok(sample) => sample.report.model.as_ref(),
         Err(failed) => failed.model.as_deref(),
     }
 }
@@ -390,23 +416,27 @@ pub(super) struct Turn {
     /// Where the incumbent is measured again.
     pub(super) incumbent_tree: Option<Tree>,
     pub(super) started: Instant,
-    pub(super) report: Option<Report>,
-    pub(super) incumbent_report: Option<Report>,
+    /// One a round.
+    pub(super) reports: Vec<Report>,
+    pub(super) incumbent_reports: Vec<Report>,
     /// What measuring it asked of a language model.
     pub(super) model: Option<ModelUse>,
 }
 
 impl Turn {
-    fn judged(&self, ruling: Ruling, value: Option<f64>, incumbent_value: f64) -> Judged {
-        let measurements = |report: &Option<Report>| {
-            report
-                .as_ref()
-                .map_or_else(Vec::new, |report| report.measurements.clone())
-        };
-        let diagnostics = self
-            .report
-            .as_ref()
-            .map_or_else(Vec::new, |report| report.diagnostics.clone());
+    fn judged(&self, judgement: Judgement) -> Judged {
+        let Judgement {
+            ruling,
+            value,
+            incumbent,
+            evidence,
+        } = judgement;
+        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        for diagnostic in self.reports.iter().flat_map(|report| &report.diagnostics) {
+            if !diagnostics.contains(diagnostic) {
+                diagnostics.push(diagnostic.clone());
+            }
+        }
         Judged {
             n: self.candidate.n,
             verdict: ruling.verdict,
@@ -414,9 +444,10 @@ impl Turn {
             commit: None,
             unjudged: false,
             value,
-            incumbent_value,
-            measurements: measurements(&self.report),
-            incumbent_measurements: measurements(&self.incumbent_report),
+            incumbent_value: incumbent,
+            measurements: in_one(&self.reports),
+            incumbent_measurements: in_one(&self.incumbent_reports),
+            evidence,
             diagnostics,
             model: self.model.clone(),
             seconds: self.started.elapsed().as_secs_f64(),
@@ -437,7 +468,21 @@ fn cannot_measure(side: Side, failed: &Failed) -> Failure {
     }
 }
 
-/// A fair coin, from the seed that the standard library draws for each hash map.
-fn coin() -> bool {
-    RandomState::new().build_hasher().finish() & 1 == 0
+/// The measurements of several rounds, with a value for each round; those of one as they are.
+fn in_one(reports: &[Report]) -> Vec<Measurement> {
+    let mut metrics: Vec<Measurement> = match reports {
+        [one] => return one.measurements.clone(),
+        _ => Vec::new(),
+    };
+    for measurement in reports.iter().flat_map(|report| &report.measurements) {
+        let value = measurement.value();
+        match metrics.iter_mut().find(|m| m.metric == measurement.metric) {
+            Some(known) => known.samples.push(value),
+            None => metrics.push(Measurement {
+                metric: measurement.metric.clone(),
+                samples: vec![value],
+            }),
+        }
+    }
+    metrics
 }

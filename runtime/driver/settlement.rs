@@ -46,6 +46,7 @@ impl Lab<'_> {
             incumbent_value: incumbent_of(journal.history())?.value,
             measurements: vec![],
             incumbent_measurements: vec![],
+            evidence: None,
             diagnostics: vec![],
             model: None,
             seconds: 0.0,

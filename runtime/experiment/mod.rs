@@ -16,6 +16,14 @@
 //! parameters = { runs = 5 }
 //! commands.benchmark = "python bench.py"     # a list runs without a shell
 //!
+//! [decision]                        # for metrics with noise
+//! alpha = 0.01                      # the chance that a change which does nothing is kept
+//! # false_keep_rate = 0.05          # or: the share of all keeps that may be false
+//! max_rounds = 24                   # more of them find smaller gains
+//! max_time = "50m"                  # for all rounds of one verdict; default: ten budgets
+//! confirm_rounds = 3                # fresh ones, whose estimate is the one that is told
+//! prefer_simpler = false            # keep what is as good and has fewer lines
+//!
 //! [agent]                           # who proposes changes with `run --loop`
 //! name = "claude"                   # or: command = "my-agent --prompt-on-stdin"
 //! model = "sonnet"
@@ -46,6 +54,7 @@
 //! ```
 
 mod config;
+mod decision;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -63,6 +72,7 @@ use crate::measure::Direction;
 use crate::process::CommandLine;
 
 pub use config::ConfigError;
+pub use decision::DecisionSettings;
 
 /// The version of the file's format.
 pub const VERSION: i64 = 1;
@@ -162,6 +172,8 @@ pub struct Experiment {
     #[serde(default = "default_budget", with = "duration")]
     pub budget: Duration,
     pub objective: Objective,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub decision: DecisionSettings,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentSettings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -453,6 +465,7 @@ impl Experiment {
             check_relative(path.trim_start_matches("../"))?;
         }
         check_budget(self.budget)?;
+        self.decision.check()?;
         if let Some(agent) = &self.agent {
             agent.check()?;
         }
@@ -501,6 +514,28 @@ fn default_budget() -> Duration {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// A duration that may be left away.
+mod optional_duration {
+    use super::{Deserializer, Duration, Serializer, duration};
+
+    #[expect(clippy::ref_option, reason = "serde passes it like this")]
+    pub(super) fn serialize<S: Serializer>(
+        given: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match given {
+            Some(given) => duration::serialize(given, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        duration::deserialize(deserializer).map(Some)
+    }
 }
 
 /// Durations as people write them: `5m`, `1h 30m`, `500ms`.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::record::{Baseline, Event, Judged, Try};
-use crate::decision::Verdict;
+use crate::decision::{Noise, Verdict};
 use crate::git::CommitId;
 
 /// How many of the last rows, and of the last keeps, are at hand.
@@ -34,6 +34,8 @@ pub struct History {
     pub recent: VecDeque<Row>,
     /// The last keeps, the oldest first.
     pub kept: VecDeque<Row>,
+    /// What the pairs so far tell of the metric's noise.
+    pub noise: Noise,
     /// By which try a content was judged.
     seen: HashMap<String, u64>,
     last: Option<Try>,
@@ -67,6 +69,7 @@ impl History {
                     .is_none_or(|b| b.meaning != baseline.meaning)
                 {
                     self.first = Some(baseline.value);
+                    self.noise = Noise::default();
                 }
                 if self
                     .incumbent
@@ -111,6 +114,9 @@ impl History {
     }
 
     fn add_row(&mut self, candidate: &Try, judged: &Judged) {
+        if let Some(evidence) = &judged.evidence {
+            self.noise.learn(evidence, judged.verdict == Verdict::Keep);
+        }
         self.unjudged = (judged.unjudged && candidate.agent.is_some()).then(|| candidate.clone());
         if !judged.unjudged {
             // One that was thrown away for something else may come again without that.

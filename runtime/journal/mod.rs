@@ -1,8 +1,8 @@
 //! The record of truth of an experiment, and what is derived from it.
 //!
 //! `journal.jsonl` holds one JSON object a line, only ever appended to, and synced to the disk
-//! before any state that it describes is changed. Every line has `v` (the format's version: 2;
-//! 1, which lacks what an agent used, is read too),
+//! before any state that it describes is changed. Every line has `v` (the format's version: 3;
+//! 2, which lacks the evidence of rounds, and 1, which lacks what an agent used, are read too),
 //! `time` (UTC, RFC 3339) and `event`:
 //!
 //! - `baseline`: the incumbent was measured: its commit, value and measurements, and the digest of
@@ -38,7 +38,7 @@ pub use record::{AgentUse, Baseline, EvaluatorIdentity, Event, Judged, ModelUse,
 use table::{Rows, TSV_HEADER, Table};
 
 /// The version of the journal's format.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The oldest version that is read.
 const OLDEST: u32 = 1;
 
@@ -130,6 +130,7 @@ impl Journal {
             // A line that was never whole was never synced: nothing was changed on its account.
             file.set_len(whole).map_err(io)?;
         }
+        history.noise.begin_session();
         let table = Table {
             path: directory.join("results.tsv"),
             rows,
@@ -316,6 +317,7 @@ mod tests {
             incumbent_value: 10.0,
             measurements: vec![],
             incumbent_measurements: vec![],
+            evidence: None,
             diagnostics: vec![],
             model: None,
             seconds: 0.0,
@@ -382,12 +384,12 @@ mod tests {
             Journal::open(directory.path()),
             Err(JournalError::Damaged { line: 1, .. })
         ));
-        std::fs::write(&path, "{\"v\":3}\n").unwrap();
+        std::fs::write(&path, "{\"v\":4}\n").unwrap();
         assert!(matches!(
             Journal::open(directory.path()),
             Err(JournalError::Version {
                 line: 1,
-                version: 3,
+                version: 4,
                 ..
             })
         ));
@@ -423,33 +425,43 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_of_the_first_version_is_read_and_continued() {
-        let directory = tempfile::tempdir().unwrap();
-        let old = include_bytes!("../../tests/fixtures/journal-v1.jsonl");
-        std::fs::write(directory.path().join("journal.jsonl"), old).unwrap();
-        let mut journal = Journal::open(directory.path()).unwrap();
-        let history = journal.history();
-        assert_eq!(
+    fn journals_of_older_versions_are_read_and_continued() {
+        for (old, kept) in [
             (
-                history.tries,
-                history.keeps,
-                history.discards,
-                history.crashes
+                include_bytes!("../../tests/fixtures/journal-v1.jsonl").as_slice(),
+                "eb7260e",
             ),
-            (3, 1, 1, 1)
-        );
-        let incumbent = history.incumbent.clone().unwrap();
-        assert_eq!((incumbent.value, &incumbent.commit[..7]), (6.0, "eb7260e"));
-        let rows = table(directory.path());
-        journal.append(candidate(4, "new")).unwrap();
-        journal
-            .append(verdict(4, Verdict::Keep, Some(5.0)))
-            .unwrap();
-        drop(journal);
-        assert_eq!(read(directory.path()).unwrap().keeps, 2);
-        assert!(table(directory.path()).starts_with(&rows));
-        let text = std::fs::read(directory.path().join("journal.jsonl")).unwrap();
-        assert!(text.starts_with(old));
+            (
+                include_bytes!("../../tests/fixtures/journal-v2.jsonl").as_slice(),
+                "7672e6e",
+            ),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::write(directory.path().join("journal.jsonl"), old).unwrap();
+            let mut journal = Journal::open(directory.path()).unwrap();
+            let history = journal.history();
+            assert_eq!(
+                (
+                    history.tries,
+                    history.keeps,
+                    history.discards,
+                    history.crashes
+                ),
+                (3, 1, 1, 1)
+            );
+            let incumbent = history.incumbent.clone().unwrap();
+            assert_eq!((incumbent.value, &incumbent.commit[..7]), (6.0, kept));
+            let rows = table(directory.path());
+            journal.append(candidate(4, "new")).unwrap();
+            journal
+                .append(verdict(4, Verdict::Keep, Some(5.0)))
+                .unwrap();
+            drop(journal);
+            assert_eq!(read(directory.path()).unwrap().keeps, 2);
+            assert!(table(directory.path()).starts_with(&rows));
+            let text = std::fs::read(directory.path().join("journal.jsonl")).unwrap();
+            assert!(text.starts_with(old));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Verdict;
+use crate::decision::{Evidence, Verdict};
 use crate::git::CommitId;
 use crate::measure::{Diagnostic, Measurement};
 
@@ -144,11 +144,15 @@ pub struct Judged {
     /// None where it was not measured: a crash, or not worth it.
     pub value: Option<f64>,
     pub incumbent_value: f64,
+    /// Of each metric the samples, or after several rounds a value for each.
     #[serde(default)]
     pub measurements: Vec<Measurement>,
     /// Empty where the incumbent was not measured again.
     #[serde(default)]
     pub incumbent_measurements: Vec<Measurement>,
+    /// For a metric with noise that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     #[serde(default)]
     pub diagnostics: Vec<Diagnostic>,
     /// What the measurements asked of a language model.

@@ -1,0 +1,721 @@
+//! A trial: incumbent and candidate measured in rounds until there is a verdict.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::figures::{change, number};
+use super::noise::Prior;
+use super::{MinImprovement, Policy, Ruling, Verdict, decide};
+use crate::measure::Direction;
+use crate::stats::{self, SignBet, median, ratio};
+
+/// A trial is given up once a gain that it could find is so many times less likely than none.
+const GIVE_UP: f64 = 0.1;
+/// No trial is given up on one round: that may be a spike.
+const LEAST_TO_GIVE_UP: usize = 2;
+/// So many rounds tell their own noise, where it is not known from before.
+const LEAST_FOR_OWN_NOISE: usize = 4;
+/// What is further from the expectation than this many standard deviations counts as if it were not.
+const CLIP: f64 = 1.8;
+/// The most that an effect counts, in standard deviations of a difference.
+const LARGEST_EFFECT: f64 = 8.0;
+/// With this many rounds, gains of twice the standard deviation of one measurement are found.
+const ROUNDS_FOR_TWO_DEVIATIONS: f64 = 24.0;
+/// The error of the interval that is told with an estimate.
+const INTERVAL_ALPHA: f64 = 0.05;
+
+/// One measurement of each side, one right after the other, in random order.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Round {
+    pub incumbent: f64,
+    pub candidate: f64,
+}
+
+impl Round {
+    /// By how much the incumbent's value is higher.
+    pub fn difference(&self) -> f64 {
+        self.incumbent - self.candidate
+    }
+}
+
+/// What a verdict on a metric with noise rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    pub rounds: Vec<Round>,
+    /// How many of the last rounds came after the test said better, to confirm it.
+    pub confirming: usize,
+    /// The chance that a candidate which changes nothing is kept; none where the noise is not
+    /// controlled.
+    pub alpha: Option<f64>,
+    /// Of the candidate being better. It has to reach `1 / alpha`.
+    pub e_value: f64,
+    /// The improvement in the metric's unit, negative where it is worse: the median over the
+    /// confirming rounds, or over all where there are none.
+    pub estimate: f64,
+    /// Where the improvement lies with a chance of 95 %, from all rounds; none where they are too few.
+    pub interval: (Option<f64>, Option<f64>),
+    /// How long a round took, in seconds, but for the first one.
+    pub round_seconds: f64,
+    /// The standard deviation of a difference, as far as it was known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<f64>,
+    /// By how much a simpler candidate was allowed to be worse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+}
+
+/// Why no more rounds are worth their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Better,
+    /// A gain as small as this trial could find is unlikely.
+    Unlikely,
+    Rounds,
+    Time,
+    /// There is no time for as many rounds as control of the noise takes.
+    Uncontrolled,
+}
+
+/// A candidate on trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    policy: Policy,
+    alpha: f64,
+    prior: Prior,
+    /// What is added to each improvement, for a simpler candidate.
+    margin: Option<f64>,
+    rounds: Vec<Round>,
+    took: Vec<Duration>,
+    /// The improvements, with the margin.
+    gains: Vec<f64>,
+    bet: SignBet,
+    /// How many rounds there were when the test said better, and its e-value then.
+    better_after: Option<(usize, f64)>,
+}
+
+impl Trial {
+    /// A trial with this `alpha`. `simpler` says that the candidate is shorter than the incumbent.
+    pub fn new(policy: &Policy, alpha: f64, prior: Prior, simpler: bool) -> Self {
+        let effect = effect(policy.rules.max_rounds);
+        let margin = prior
+            .spread
+            .filter(|_| simpler && policy.rules.prefer_simpler)
+            .map(|spread| effect * spread);
+        Self {
+            policy: policy.clone(),
+            alpha,
+            prior,
+            margin,
+            rounds: Vec::new(),
+            took: Vec::new(),
+            gains: Vec::new(),
+            bet: SignBet::new(effect),
+            better_after: None,
+        }
+    }
+
+    /// How many rounds are done.
+    pub fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
+    /// How long a round takes; the first one may build.
+    pub fn pace(&self) -> Option<Duration> {
+        let later = self.took.get(1..).filter(|later| !later.is_empty());
+        let rounds = later.unwrap_or(&self.took);
+        let count = u32::try_from(rounds.len()).ok().filter(|n| *n > 0)?;
+        Some(rounds.iter().sum::<Duration>() / count)
+    }
+
+    /// One more round, and how long it took.
+    pub fn add(&mut self, round: Round, took: Duration) {
+        let gain = self.policy.improvement(round.candidate, round.incumbent)
+            + self.margin.unwrap_or_default();
+        self.rounds.push(round);
+        self.took.push(took);
+        self.gains.push(gain);
+        let scale = self.prior.spread.unwrap_or_else(|| {
+            let sizes: Vec<f64> = self.gains.iter().map(|gain| gain.abs()).collect();
+            stats::spread(&sizes, 0.0)
+        });
+        self.bet.observe(ratio(gain, scale));
+        if self.better_after.is_none() && self.bet.value() >= 1.0 / self.alpha {
+            self.better_after = Some((self.gains.len(), self.bet.value()));
+        }
+    }
+
+    /// The verdict, once there is one.
+    pub fn ruling(&self) -> Option<(Ruling, Evidence)> {
+        let stop = self.stop()?;
+        let confirming = match (stop, self.better_after) {
+            (Stop::Better, Some((after, _))) => {
+                let fresh = self.gains.len() - after;
+                let asked = self.policy.rules.confirm_rounds as usize;
+                if fresh < asked {
+                    return None;
+                }
+                // A spike in the few fresh ones is no reason to let go of a gain: twice as many tell.
+                if asked > 0 && fresh < 2 * asked && !self.is_enough(fresh) {
+                    return None;
+                }
+                fresh
+            }
+            _ => 0,
+        };
+        Some(self.rule(stop, confirming))
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        let done = self.gains.len();
+        if done == 0 {
+            return None;
+        }
+        if self.better_after.is_some() {
+            return Some(Stop::Better);
+        }
+        let most = self.policy.rules.rounds(self.alpha);
+        let least = SignBet::least(self.alpha) as usize;
+        if most < least {
+            return (done >= most).then_some(Stop::Uncontrolled);
+        }
+        let fit = self.fit();
+        let is_pace_known = self.prior.pace.is_some() || done > 1 || fit <= done;
+        if done <= 2 && is_pace_known && fit < least {
+            return Some(Stop::Uncontrolled);
+        }
+        let left = u32::try_from(most.saturating_sub(done)).unwrap_or(u32::MAX);
+        if self.bet.reach(left) < 1.0 / self.alpha {
+            return Some(if left == 0 {
+                Stop::Rounds
+            } else {
+                Stop::Unlikely
+            });
+        }
+        if self.is_gain_unlikely() {
+            return Some(Stop::Unlikely);
+        }
+        (fit <= done).then_some(Stop::Time)
+    }
+
+    /// How many rounds there can be in the time that a verdict may take.
+    fn fit(&self) -> usize {
+        let spent: Duration = self.took.iter().sum();
+        let left = self.policy.rules.max_time.saturating_sub(spent);
+        let first = self.prior.pace.filter(|_| self.took.len() == 1);
+        let pace = first.or(self.pace()).unwrap_or_default().as_secs_f64();
+        let more = left.as_secs_f64() / pace.max(1e-9);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and saturates"
+        )]
+        let more = more as usize;
+        self.took.len().saturating_add(more)
+    }
+
+    /// Wald's sequential probability ratio test, the other way round: whether a gain as small as this
+    /// trial could find is [`GIVE_UP`] times less likely than none, by the distance of candidate and
+    /// incumbent so far. It looks at the incumbent's earlier values too, as far as they tell more than
+    /// its drift takes away.
+    fn is_gain_unlikely(&self) -> bool {
+        let done = self.gains.len();
+        if done < LEAST_TO_GIVE_UP {
+            return false;
+        }
+        let spread = match self.prior.spread {
+            Some(spread) => spread,
+            None if done >= LEAST_FOR_OWN_NOISE => self.own_spread(),
+            None => return false,
+        };
+        let standardised: Vec<f64> = self.gains.iter().map(|gain| ratio(*gain, spread)).collect();
+        let asked = self.least_gain();
+        let effect = ratio(asked, spread)
+            .max(self.bet.effect())
+            .min(LARGEST_EFFECT);
+        #[expect(clippy::cast_precision_loss, reason = "there are few")]
+        let count = done as f64;
+        let clipped_mean = |values: &mut dyn Iterator<Item = f64>, deviation: f64| {
+            let (low, high) = (
+                effect / 2.0 - CLIP * deviation,
+                effect / 2.0 + CLIP * deviation,
+            );
+            values.map(|value| value.clamp(low, high)).sum::<f64>() / count
+        };
+        // In units of the spread of a difference: each side contributes half of its variance.
+        let single = 0.5 / count;
+        let paired = clipped_mean(&mut standardised.iter().copied(), 1.0);
+        let (distance, variance) = match self.prior.level.filter(|_| spread > 0.0) {
+            Some(level) => {
+                let drift = (level.deviation / spread).powi(2);
+                let margin = self.margin.unwrap_or_default();
+                let mut gains = self.rounds.iter().map(|round| {
+                    let gain = self.policy.improvement(round.candidate, level.value);
+                    (gain + margin) / spread
+                });
+                let from_level = clipped_mean(&mut gains, (0.5 + drift).sqrt());
+                let weight = single / (single + drift);
+                (
+                    weight * from_level + (1.0 - weight) * paired,
+                    single + drift * single / (drift + single),
+                )
+            }
+            None => (paired, 2.0 * single),
+        };
+        effect * (distance - effect / 2.0) / variance <= GIVE_UP.ln()
+    }
+
+    /// The spread of this trial's own differences; a little more than they show, as they are few.
+    fn own_spread(&self) -> f64 {
+        let changes: Vec<f64> = self
+            .gains
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [one, next] => Some((next - one) * std::f64::consts::FRAC_1_SQRT_2),
+                _ => None,
+            })
+            .collect();
+        1.2 * stats::spread(&changes, 0.0)
+    }
+
+    /// The least gain that is asked for, in the metric's unit, with the margin.
+    fn least_gain(&self) -> f64 {
+        match self.margin {
+            Some(_) => 0.0,
+            None => self.asked(&self.rounds),
+        }
+    }
+
+    /// The least improvement that a keep needs.
+    fn asked(&self, rounds: &[Round]) -> f64 {
+        let incumbents: Vec<f64> = rounds.iter().map(|round| round.incumbent).collect();
+        self.policy
+            .min_improvement
+            .map_or(0.0, |least| least.over(median(&incumbents)))
+    }
+
+    /// Whether the last so many rounds show as much as is asked for.
+    fn is_enough(&self, last: usize) -> bool {
+        let from = self.gains.len() - last;
+        let gain = median(self.gains.get(from..).unwrap_or_default());
+        let asked = match self.margin {
+            Some(_) => 0.0,
+            None => self.asked(self.rounds.get(from..).unwrap_or_default()),
+        };
+        gain > 0.0 && gain >= asked
+    }
+
+    fn rule(&self, stop: Stop, confirming: usize) -> (Ruling, Evidence) {
+        let controlled = stop != Stop::Uncontrolled;
+        let telling = match confirming {
+            0 => self.gains.len(),
+            fresh => fresh,
+        };
+        let from = self.gains.len() - telling;
+        let margin = self.margin.unwrap_or_default();
+        let gains: Vec<f64> = self.gains.iter().map(|gain| gain - margin).collect();
+        let estimate = median(gains.get(from..).unwrap_or_default());
+        let evidence = Evidence {
+            rounds: self.rounds.clone(),
+            confirming,
+            alpha: controlled.then_some(self.alpha),
+            e_value: match self.better_after {
+                Some((_, e_value)) => e_value,
+                None => self.bet.value(),
+            },
+            estimate,
+            interval: stats::interval(&gains, INTERVAL_ALPHA, self.bet.effect(), self.prior.spread),
+            round_seconds: self.pace().unwrap_or_default().as_secs_f64(),
+            noise: self.prior.spread,
+            margin: self.margin,
+        };
+        let ruling = match stop {
+            Stop::Uncontrolled => {
+                let (incumbent, candidate) = evidence.values();
+                decide(&self.policy, candidate, incumbent, self.margin.is_some())
+            }
+            Stop::Better if self.is_enough(telling) => Ruling {
+                verdict: Verdict::Keep,
+                reason: match self.margin {
+                    Some(margin) if estimate <= 0.0 => self.reason(
+                        &format!(
+                            "simpler, and not worse by {}",
+                            relative(margin, evidence.values().0).trim_start_matches('+')
+                        ),
+                        &evidence,
+                    ),
+                    _ => self.reason("better", &evidence),
+                },
+            },
+            Stop::Better if estimate <= 0.0 => Ruling::discard(
+                self.reason("better at first, and not when measured afresh", &evidence),
+            ),
+            Stop::Better => {
+                let least = self.policy.min_improvement.unwrap_or(MinImprovement::NONE);
+                Ruling::discard(self.reason(&format!("better by less than {least}"), &evidence))
+            }
+            Stop::Unlikely | Stop::Rounds | Stop::Time => {
+                let what = if evidence.interval.1.is_some_and(|most| most < 0.0)
+                    || self.bet.value() < 0.5 && estimate < 0.0
+                {
+                    "worse"
+                } else if estimate == 0.0 {
+                    "no change"
+                } else {
+                    "not clearly better"
+                };
+                let why = match stop {
+                    Stop::Time => ", when the time was up",
+                    Stop::Rounds => ", and no more are allowed",
+                    _ => "",
+                };
+                Ruling::discard(self.reason(what, &evidence) + why)
+            }
+        };
+        (ruling, evidence)
+    }
+
+    /// The reason in words and numbers.
+    fn reason(&self, what: &str, evidence: &Evidence) -> String {
+        let (incumbent, candidate) = evidence.values();
+        let sign = match self.policy.direction {
+            Direction::Lower => -1.0,
+            Direction::Higher => 1.0,
+        };
+        let interval = match evidence.interval {
+            (Some(low), Some(high)) => {
+                let mut ends = [low * sign, high * sign];
+                ends.sort_by(f64::total_cmp);
+                let [low, high] = ends.map(|end| relative(end, incumbent));
+                format!(", 95% interval {low} to {high}")
+            }
+            _ => String::new(),
+        };
+        let confirming = match evidence.confirming {
+            0 => String::new(),
+            n => format!(", {n} of them fresh to confirm"),
+        };
+        format!(
+            "{what}: {} {}{interval}; {} rounds{confirming}, e-value {} of {}",
+            self.policy.metric,
+            change(incumbent, candidate, &self.policy.unit),
+            evidence.rounds.len(),
+            number(round_to(evidence.e_value, 3)),
+            number(round_to(1.0 / self.alpha, 3)),
+        )
+    }
+}
+
+impl Evidence {
+    /// The values of incumbent and candidate that stand for the rounds: the medians over those that
+    /// the estimate comes from.
+    pub fn values(&self) -> (f64, f64) {
+        let from = match self.confirming {
+            0 => 0,
+            fresh => self.rounds.len().saturating_sub(fresh),
+        };
+        let telling = self.rounds.get(from..).unwrap_or_default();
+        let side =
+            |value: fn(&Round) -> f64| median(&telling.iter().map(value).collect::<Vec<_>>());
+        (side(|round| round.incumbent), side(|round| round.candidate))
+    }
+}
+
+/// The smallest effect that a number of rounds finds nearly always, in standard deviations of a
+/// difference: twice that of one measurement, which is smaller by the square root of two, with as many
+/// rounds as are allowed by default, and half of that with four times as many.
+fn effect(max_rounds: u32) -> f64 {
+    2.0_f64.sqrt() * (ROUNDS_FOR_TWO_DEVIATIONS / f64::from(max_rounds.max(1))).sqrt()
+}
+
+/// The smallest gain that is found nearly always, in standard deviations of one measurement.
+pub fn smallest_gain(max_rounds: u32) -> f64 {
+    effect(max_rounds) * 2.0_f64.sqrt()
+}
+
+/// A change as a share of a value, or as it is where there is none.
+fn relative(change: f64, value: f64) -> String {
+    let share = change / value.abs() * 100.0;
+    if share.is_finite() {
+        format!("{share:+.1}%")
+    } else {
+        number(change)
+    }
+}
+
+/// So many significant digits, which is what an e-value deserves.
+fn round_to(value: f64, digits: i32) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "an exponent is small")]
+    let magnitude = value.abs().log10().floor() as i32;
+    let factor = 10.0_f64.powi(digits - 1 - magnitude);
+    let rounded = (value * factor).round() / factor;
+    if rounded.is_finite() { rounded } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rules;
+    use super::*;
+
+    fn policy(direction: Direction) -> Policy {
+        Policy {
+            metric: "m".to_owned(),
+            unit: "ms".to_owned(),
+            direction,
+            deterministic: false,
+            min_improvement: None,
+            rules: Rules::default(),
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Noise with a standard deviation of about one, the same each time.
+    fn noise(i: usize) -> f64 {
+        [
+            0.3, -1.2, 0.8, -0.4, 1.5, -0.9, 0.1, 1.1, -0.6, -0.2, 0.7, -1.4,
+        ][i % 12]
+    }
+
+    /// A trial's verdict where the candidate is better by `gain`, and how many rounds it took.
+    fn judge(policy: &Policy, prior: Prior, level: f64, gain: f64) -> (Ruling, Evidence) {
+        judge_at(policy, prior, SECOND, |i| {
+            let incumbent = level + noise(2 * i);
+            let sign = match policy.direction {
+                Direction::Lower => -1.0,
+                Direction::Higher => 1.0,
+            };
+            Round {
+                incumbent,
+                candidate: level + sign * gain + noise(2 * i + 1),
+            }
+        })
+    }
+
+    fn judge_at(
+        policy: &Policy,
+        prior: Prior,
+        pace: Duration,
+        round: impl Fn(usize) -> Round,
+    ) -> (Ruling, Evidence) {
+        let mut trial = Trial::new(policy, policy.rules.alpha, prior, false);
+        for i in 0..100 {
+            trial.add(round(i), pace);
+            if let Some(ruled) = trial.ruling() {
+                return ruled;
+            }
+        }
+        panic!("no verdict in 100 rounds")
+    }
+
+    fn known() -> Prior {
+        Prior {
+            spread: Some(1.4),
+            ..Prior::default()
+        }
+    }
+
+    #[test]
+    fn a_clear_gain_is_kept_and_confirmed_in_either_direction_and_at_any_level() {
+        for direction in [Direction::Lower, Direction::Higher] {
+            for level in [100.0, 0.0, -100.0, 1e9] {
+                for prior in [Prior::default(), known()] {
+                    let (ruling, evidence) = judge(&policy(direction), prior, level, 6.0);
+                    assert_eq!(ruling.verdict, Verdict::Keep, "{}", ruling.reason);
+                    assert_eq!(evidence.confirming, 3);
+                    assert!(evidence.e_value >= 100.0 && evidence.rounds.len() >= 10);
+                    assert!((evidence.estimate - 6.0).abs() < 2.0, "{evidence:?}");
+                    let (low, high) = evidence.interval;
+                    assert!(low.unwrap() > 0.0 && high.unwrap() > 6.0, "{evidence:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn clear_losers_are_given_up_after_two_rounds_and_not_after_one() {
+        for loss in [6.0, 6e9] {
+            let (ruling, evidence) = judge(&policy(Direction::Lower), known(), 100.0, -loss);
+            assert_eq!(ruling.verdict, Verdict::Discard);
+            assert_eq!(evidence.rounds.len(), 2);
+            assert!(ruling.reason.starts_with("worse: m 1"), "{}", ruling.reason);
+        }
+    }
+
+    #[test]
+    fn a_spike_on_the_candidate_does_not_lose_a_gain() {
+        let (ruling, _) = judge_at(&policy(Direction::Lower), known(), SECOND, |i| Round {
+            incumbent: 100.0 + noise(2 * i),
+            candidate: if i == 1 {
+                500.0
+            } else {
+                94.0 + noise(2 * i + 1)
+            },
+        });
+        assert_eq!(ruling.verdict, Verdict::Keep, "{}", ruling.reason);
+    }
+
+    #[test]
+    fn ties_and_identical_samples_have_a_meaning() {
+        let tie = |_| Round {
+            incumbent: 5.0,
+            candidate: 5.0,
+        };
+        for prior in [Prior::default(), known(), spread(0.0)] {
+            let (ruling, evidence) = judge_at(&policy(Direction::Lower), prior, SECOND, tie);
+            assert_eq!(ruling.verdict, Verdict::Discard);
+            assert!(
+                ruling.reason.starts_with("no change: m 5 -> 5 ms"),
+                "{}",
+                ruling.reason
+            );
+            assert_eq!(evidence.e_value, 1.0);
+            assert!(evidence.rounds.len() <= 5);
+        }
+        let constant = |_| Round {
+            incumbent: 5.0,
+            candidate: 4.0,
+        };
+        for prior in [Prior::default(), spread(0.0)] {
+            let (ruling, evidence) = judge_at(&policy(Direction::Lower), prior, SECOND, constant);
+            assert_eq!(ruling.verdict, Verdict::Keep, "{}", ruling.reason);
+            assert_eq!(evidence.estimate, 1.0);
+            let (ruling, _) = judge_at(&policy(Direction::Higher), prior, SECOND, constant);
+            assert_eq!(ruling.verdict, Verdict::Discard);
+        }
+    }
+
+    fn spread(spread: f64) -> Prior {
+        Prior {
+            spread: Some(spread),
+            ..Prior::default()
+        }
+    }
+
+    #[test]
+    fn less_than_the_least_improvement_is_no_keep() {
+        let mut much = policy(Direction::Lower);
+        much.min_improvement = Some(MinImprovement::Relative(0.1));
+        let (ruling, _) = judge(&much, known(), 100.0, 6.0);
+        assert_eq!(ruling.verdict, Verdict::Discard, "{}", ruling.reason);
+        let (ruling, _) = judge(&much, known(), 100.0, 15.0);
+        assert_eq!(ruling.verdict, Verdict::Keep, "{}", ruling.reason);
+    }
+
+    #[test]
+    fn what_does_not_hold_up_afresh_is_no_keep() {
+        // As an evaluator would look that a candidate has found out how to fool for seven rounds.
+        let (ruling, evidence) = judge_at(&policy(Direction::Lower), known(), SECOND, |i| Round {
+            incumbent: 100.0 + noise(2 * i),
+            candidate: if i < 7 { 94.0 } else { 103.0 } + noise(2 * i + 1),
+        });
+        assert_eq!(ruling.verdict, Verdict::Discard, "{}", ruling.reason);
+        assert_eq!(evidence.confirming, 6);
+    }
+
+    #[test]
+    fn too_little_time_or_too_few_rounds_are_told() {
+        let mut hurried = policy(Direction::Lower);
+        hurried.rules.max_time = Duration::from_secs(5);
+        let gain = |_| Round {
+            incumbent: 100.0,
+            candidate: 94.0,
+        };
+        let (ruling, evidence) = judge_at(&hurried, known(), SECOND, gain);
+        assert_eq!(ruling.verdict, Verdict::Keep);
+        assert_eq!((evidence.alpha, evidence.rounds.len()), (None, 2));
+        assert!(ruling.reason.ends_with("too few rounds to rule out noise"));
+        let paced = Prior {
+            pace: Some(SECOND),
+            ..known()
+        };
+        assert_eq!(judge_at(&hurried, paced, SECOND, gain).1.rounds.len(), 1);
+
+        let mut once = policy(Direction::Lower);
+        once.rules.max_rounds = 1;
+        let (ruling, evidence) = judge_at(&once, known(), SECOND, gain);
+        assert_eq!(evidence.rounds.len(), 1);
+        assert!(ruling.reason.ends_with("too few rounds to rule out noise"));
+
+        // A first round that builds says little of the others.
+        let mut trial = Trial::new(&policy(Direction::Lower), 0.01, known(), false);
+        trial.add(gain(0), Duration::from_mins(20));
+        assert_eq!(trial.ruling(), None);
+        trial.add(gain(1), SECOND);
+        assert_eq!(trial.ruling(), None);
+        // And one that gets slow on the way is not decided on too little.
+        trial.add(gain(2), Duration::from_mins(20));
+        trial.add(gain(3), Duration::from_mins(20));
+        let (ruling, _) = trial.ruling().unwrap();
+        assert_eq!(ruling.verdict, Verdict::Discard);
+        assert!(
+            ruling.reason.ends_with("when the time was up"),
+            "{}",
+            ruling.reason
+        );
+    }
+
+    #[test]
+    fn a_simpler_candidate_may_be_a_little_worse() {
+        let mut simple = policy(Direction::Lower);
+        simple.rules.prefer_simpler = true;
+        for (loss, verdict) in [(0.2, Verdict::Keep), (6.0, Verdict::Discard)] {
+            let mut trial = Trial::new(&simple, 0.01, known(), true);
+            let ruling = (0..100).find_map(|i| {
+                let round = Round {
+                    incumbent: 100.0 + noise(2 * i),
+                    candidate: 100.0 + loss + noise(2 * i + 1),
+                };
+                trial.add(round, SECOND);
+                trial.ruling()
+            });
+            let (ruling, evidence) = ruling.unwrap();
+            assert_eq!(ruling.verdict, verdict, "{}", ruling.reason);
+            assert_eq!(evidence.margin, Some(1.4 * 2.0_f64.sqrt()));
+        }
+    }
+
+    #[test]
+    fn more_rounds_find_smaller_gains() {
+        assert!((smallest_gain(24) - 2.0).abs() < 1e-12);
+        assert!((smallest_gain(96) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_earlier_level_gives_up_sooner_and_keeps_nothing() {
+        let level = |deviation| Prior {
+            level: Some(super::super::Level {
+                value: 100.0,
+                deviation,
+            }),
+            ..known()
+        };
+        // The incumbent had a bad day in these pairs: they alone would look good.
+        let unlucky = |i: usize| Round {
+            incumbent: 101.0,
+            candidate: 100.0 + noise(i) / 4.0,
+        };
+        let (with, evidence) = judge_at(&policy(Direction::Lower), level(0.1), SECOND, unlucky);
+        let (_, without) = judge_at(&policy(Direction::Lower), known(), SECOND, unlucky);
+        assert_eq!(with.verdict, Verdict::Discard);
+        assert!(evidence.rounds.len() < without.rounds.len());
+        // One that is far below any does not help a candidate that is none better.
+        let lucky = Prior {
+            level: Some(super::super::Level {
+                value: 1000.0,
+                deviation: 0.1,
+            }),
+            ..known()
+        };
+        let (ruling, _) = judge(&policy(Direction::Lower), lucky, 100.0, 0.0);
+        assert_eq!(ruling.verdict, Verdict::Discard, "{}", ruling.reason);
+        // Nor is one of which nothing is sure held against one that is better.
+        let (ruling, _) = judge(&policy(Direction::Lower), level(1e6), 100.0, 6.0);
+        assert_eq!(ruling.verdict, Verdict::Keep, "{}", ruling.reason);
+    }
+}
