@@ -13,7 +13,7 @@ use crate::catalog;
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Durability};
-use crate::git::{CommitId, GitError, Repository, Snapshot, Touched, Worktree};
+use crate::git::{CommitId, GitError, Repository, Snapshot, Stamps, Touched, Worktree};
 use crate::lock::Lock;
 use crate::project::{Project, lexically};
 
@@ -309,6 +309,16 @@ impl Tree {
     /// Makes every tracked file what it is in `commit`.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
         self.worktree.reset(commit)
+    }
+
+    /// Notes what the tracked files are, for [`Tree::restore`].
+    pub fn stamps(&self) -> Result<Stamps, GitError> {
+        self.worktree.stamps()
+    }
+
+    /// Makes every tracked file what it is in `commit` again, where something has touched one since.
+    pub fn restore(&self, stamps: &mut Stamps, commit: &str) -> Result<(), GitError> {
+        self.worktree.restore(stamps, commit)
     }
 
     /// Stands at another commit from now on that has the same files.

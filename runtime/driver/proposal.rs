@@ -488,6 +488,7 @@ impl Place {
             candidate_tree: Some(self.tree).filter(|_| fit),
             incumbent_tree: self.incumbent_tree,
             started: self.started,
+            stamps: (None, None),
             reports: Vec::new(),
             incumbent_reports: Vec::new(),
             model: None,

@@ -10,6 +10,7 @@ use super::{
 use crate::decision::Verdict;
 use crate::detour;
 use crate::failure::Failure;
+use crate::git::Stamps;
 use crate::host::{EvaluateError, Failed, Report};
 use crate::journal::{Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try};
 use crate::measure::{Diagnostic, Measurement};
@@ -206,11 +207,18 @@ impl Run<'_> {
         let lab = self.lab;
         let unattended = self.bounds.unattended;
         let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
-        let tree = match side {
-            Side::Candidate => turn.candidate_tree.as_ref(),
-            Side::Incumbent => turn.incumbent_tree.as_ref(),
-        };
-        let tree = tree.ok_or_else(out_of_step)?;
+        lab.check_git()?;
+        if let Err(failure) = lab.prepare_round(turn, side, round) {
+            if side == Side::Candidate {
+                let reason = format!("its commands break its worktree: {}", failure.message);
+                self.session.crashed(text::clean_line(&reason, 500));
+                return Ok(());
+            }
+            let candidate = turn.candidate.clone();
+            lab.give_up(journal, &candidate, &format!("not judged: {failure}"))?;
+            return Err(failure);
+        }
+        let (tree, _) = turn.side(side)?;
         let n = turn.candidate.n;
         let patience = self.bounds.unattended.then_some(Patience {
             time: self.bounds.time,
@@ -334,6 +342,31 @@ struct Place<'a> {
 }
 
 impl Lab<'_> {
+    /// Makes a side's worktree fit for one more round: what is measured is what was committed, whatever
+    /// the commands of the round before have done to it.
+    fn prepare_round(&self, turn: &mut Turn, side: Side, round: u32) -> Result<(), Failure> {
+        if self.policy.deterministic {
+            return Ok(());
+        }
+        let before = match side {
+            Side::Candidate => turn.stamps.0.take(),
+            Side::Incumbent => turn.stamps.1.take(),
+        };
+        let (tree, commit) = turn.side(side)?;
+        let stamps = match before.filter(|_| round > 0) {
+            Some(mut stamps) => {
+                tree.restore(&mut stamps, commit)?;
+                stamps
+            }
+            None => tree.stamps()?,
+        };
+        match side {
+            Side::Candidate => turn.stamps.0 = Some(stamps),
+            Side::Incumbent => turn.stamps.1 = Some(stamps),
+        }
+        Ok(())
+    }
+
     /// A candidate with what its trial is to know.
     fn on_trial(&self, history: &History, incumbent: &Incumbent, turn: &Turn) -> Candidate {
         let rules = &self.policy.rules;
@@ -415,6 +448,8 @@ pub(super) struct Turn {
     pub(super) candidate_tree: Option<Tree>,
     /// Where the incumbent is measured again.
     pub(super) incumbent_tree: Option<Tree>,
+    /// Their tracked files, the candidate's and the incumbent's, since they are measured.
+    pub(super) stamps: (Option<Stamps>, Option<Stamps>),
     pub(super) started: Instant,
     /// One a round.
     pub(super) reports: Vec<Report>,
@@ -424,6 +459,15 @@ pub(super) struct Turn {
 }
 
 impl Turn {
+    /// A side's worktree, and the commit that it stands at.
+    fn side(&self, side: Side) -> Result<(&Tree, &str), Failure> {
+        let (tree, commit) = match side {
+            Side::Candidate => (&self.candidate_tree, &self.candidate.commit),
+            Side::Incumbent => (&self.incumbent_tree, &self.candidate.parent),
+        };
+        Ok((tree.as_ref().ok_or_else(out_of_step)?, commit))
+    }
+
     fn judged(&self, judgement: Judgement) -> Judged {
         let Judgement {
             ruling,

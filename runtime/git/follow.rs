@@ -12,7 +12,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use super::call::{failed, git, listed, run, succeed};
-use super::scope::Stamp;
+use super::stamps::Stamp;
 use super::{GitError, Repository};
 use crate::files::{self, Durability};
 

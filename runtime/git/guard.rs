@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::call::{failed, git, run_with_input};
-use super::scope::Stamp;
+use super::stamps::Stamp;
 use super::{GitError, Repository};
 use crate::text;
 

@@ -10,6 +10,7 @@ mod follow;
 mod guard;
 mod index;
 mod scope;
+mod stamps;
 mod worktree;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::failure::{Exit, Failure};
 use call::{failed, git, has, listed, run, run_with_input, succeed};
 pub use guard::ConfigGuard;
 pub use scope::{Snapshot, Touched};
+pub use stamps::Stamps;
 pub use worktree::Worktree;
 
 /// What git says where it cannot write, which is not the repository's fault.

@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::call::succeed;
+use super::stamps::Stamp;
 use super::worktree::{put, remove};
 use super::{CommitId, GitError, Worktree, file_error};
 
@@ -65,34 +64,6 @@ pub struct Touched {
 impl Touched {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
-    }
-}
-
-/// A file's identity. Nobody can change a file and keep it: the last field is the system's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    device: u64,
-    inode: u64,
-    mode: u32,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(super) fn new(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            mode: metadata.mode(),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        Some(Self::new(&path.symlink_metadata().ok()?))
     }
 }
 
@@ -395,7 +366,7 @@ fn read(path: &Path) -> Result<Vec<u8>, GitError> {
     std::fs::read(path).map_err(file_error(path))
 }
 
-fn set_modified(path: &Path, modified: SystemTime) -> Result<(), GitError> {
+pub(super) fn set_modified(path: &Path, modified: SystemTime) -> Result<(), GitError> {
     std::fs::File::options()
         .append(true)
         .open(path)

@@ -113,7 +113,7 @@ pub fn journal(place: &Place, directory: &str) -> Vec<Value> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(text.ends_with('\n') && records.iter().all(|r| r["v"] == 2));
+    assert!(text.ends_with('\n') && records.iter().all(|r| r["v"] == 3));
     records
 }
 
@@ -483,10 +483,10 @@ fn a_journal_that_cannot_be_read_is_told_and_left_as_it_is() {
             |whole| whole.replacen("\"n\":1", "\"n\":\"one\"", 1),
             "line 2",
         ),
-        (|whole| whole.replacen("{\"v\":2", "{\"v", 1), "line 1"),
+        (|whole| whole.replacen("{\"v\":3", "{\"v", 1), "line 1"),
         (
-            |whole| format!("{whole}{}", whole.replace("\"v\":2", "\"v\":3")),
-            "version 3",
+            |whole| format!("{whole}{}", whole.replace("\"v\":3", "\"v\":4")),
+            "version 4",
         ),
         (|whole| whole.replacen("settled", "sealed", 1), "line 4"),
     ];
