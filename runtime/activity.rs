@@ -37,6 +37,10 @@ pub enum Doing {
     },
     /// One side, in this round from 0.
     Measuring(Side, u32),
+    /// The incumbent against itself, in this round from 0.
+    Qualifying(u32),
+    /// With nonsense in the target's place.
+    Breaking,
     /// For a provider's limit to pass.
     Waiting(Duration),
 }
@@ -58,6 +62,14 @@ impl std::fmt::Display for Doing {
                     round => write!(f, ", round {}", round + 1),
                 }
             }
+            Doing::Qualifying(round) => {
+                write!(
+                    f,
+                    "measuring the incumbent against itself, round {}",
+                    round + 1
+                )
+            }
+            Doing::Breaking => f.write_str("measuring with the target broken"),
             Doing::Waiting(_) => f.write_str("waiting for a provider"),
         }
     }

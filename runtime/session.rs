@@ -45,8 +45,8 @@ pub enum Side {
 /// A candidate that is to be judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// Says which side comes first in each round; should be drawn anew for each candidate.
-    pub seed: u64,
+    /// Say which side comes first in each round; should be drawn anew for each candidate.
+    pub coins: Coins,
     /// The chance of keeping it if it changes nothing.
     pub alpha: f64,
     pub prior: Prior,
@@ -155,7 +155,7 @@ impl Measuring {
     fn begin_round(&mut self) {
         self.left = match self.trial {
             None => vec![Side::Candidate],
-            Some(_) if coin(self.candidate.seed, self.round()) => {
+            Some(_) if self.candidate.coins.flip(self.round()) => {
                 vec![Side::Candidate, Side::Incumbent]
             }
             Some(_) => vec![Side::Incumbent, Side::Candidate],
@@ -195,12 +195,18 @@ impl Measuring {
     }
 }
 
-/// A fair coin for each round, by `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
-fn coin(seed: u64, round: u32) -> bool {
-    let mut x = seed.wrapping_add(u64::from(round).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (x ^ (x >> 31)) & 1 == 0
+/// A fair coin for each round, from a seed, by `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coins(pub u64);
+
+impl Coins {
+    pub fn flip(self, round: u32) -> bool {
+        let Self(seed) = self;
+        let mut x = seed.wrapping_add(u64::from(round).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) & 1 == 0
+    }
 }
 
 /// A session that judges candidates.
@@ -432,7 +438,7 @@ mod tests {
     }
 
     const ANY: Candidate = Candidate {
-        seed: 3,
+        coins: Coins(3),
         alpha: 0.01,
         prior: Prior {
             spread: None,
@@ -491,9 +497,11 @@ mod tests {
 
     #[test]
     fn coins_are_fair_and_no_two_candidates_have_the_same() {
-        let heads = (0..1000).filter(|round| coin(7, *round)).count();
+        let heads = (0..1000).filter(|round| Coins(7).flip(*round)).count();
         assert!((440..560).contains(&heads), "{heads}");
-        let same = (0..1000).filter(|r| coin(7, *r) == coin(8, *r)).count();
+        let same = (0..1000)
+            .filter(|r| Coins(7).flip(*r) == Coins(8).flip(*r))
+            .count();
         assert!((440..560).contains(&same), "{same}");
     }
 

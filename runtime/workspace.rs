@@ -57,6 +57,16 @@ impl Contents {
         catalog::digest(&all)
     }
 
+    /// Each file with other bytes.
+    #[must_use]
+    pub fn replaced(&self, bytes: &[u8]) -> Self {
+        let with = |file: &TargetFile| TargetFile {
+            bytes: bytes.to_vec(),
+            ..file.clone()
+        };
+        Self(self.0.iter().map(with).collect())
+    }
+
     /// How many lines it has.
     pub fn lines(&self) -> usize {
         let lines = |file: &TargetFile| String::from_utf8_lossy(&file.bytes).lines().count();

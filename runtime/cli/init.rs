@@ -138,6 +138,9 @@ pub(super) fn hint_next(context: &Context, project: &Project, id: &Id, experimen
     };
     if experiment.agent.is_some() {
         context.ui.hint(&format!(
+            "`autoresearch qualify{which}` tells whether the objective is fit for a night"
+        ));
+        context.ui.hint(&format!(
             "`autoresearch run{which} --loop` lets the agent improve {}; `--dry-run` shows how",
             experiment.target.join(", ")
         ));

@@ -7,6 +7,7 @@ mod init;
 mod list;
 mod live;
 mod plan;
+mod qualify;
 mod run;
 mod status;
 mod ui;
@@ -74,6 +75,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Qualify(qualify::Args),
     Run(run::Args),
     Evaluate(evaluate::Args),
     List(list::Args),
@@ -165,6 +167,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
     };
     match cli.command {
         Command::Init(arguments) => init::run(&context, &arguments),
+        Command::Qualify(arguments) => qualify::run(&context, &arguments),
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&context, &arguments),
         Command::List(arguments) => list::run(&context, &arguments),

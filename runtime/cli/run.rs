@@ -249,9 +249,14 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
             )))
         };
     }
+    only_one(project).map(|found| Meant::Existing(Box::new(found)))
+}
+
+/// The only experiment that there is.
+pub(super) fn only_one(project: &Project) -> Result<Found, Failure> {
     let ids = project.ids();
     match ids.as_slice() {
-        [(id, _)] => existing(id),
+        [(id, _)] => project.experiment(id),
         [] => Err(Failure::input("there is no experiment here")
             .hint("make one with `autoresearch init`, or name `--evaluator` and `--target`")),
         several => Err(
@@ -267,7 +272,7 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
     }
 }
 
-fn open<'a>(
+pub(super) fn open<'a>(
     context: &'a Context,
     host: &'a Host,
     project: &'a Project,
@@ -359,7 +364,7 @@ fn judge(
 }
 
 /// Shows what happens on the terminal, and to `status`; in a loop, each verdict as it falls.
-fn watched(context: &Context, found: &Found, is_loop: bool, as_json: bool) -> Notify {
+pub(super) fn watched(context: &Context, found: &Found, is_loop: bool, as_json: bool) -> Notify {
     let ui = context.ui.clone();
     let status = Mutex::new(StatusFile::new(&found.directory));
     let id = found.id.to_string();

@@ -267,6 +267,12 @@ impl Ui {
             Notice::MeaningChanged => self.info(
                 "the evaluator or its settings differ from the baseline's: measuring it again",
             ),
+            Notice::Paired { round, pair } => self.info(&format!(
+                "round {}: {} and {}",
+                round + 1,
+                decision::number(pair.incumbent),
+                decision::number(pair.candidate)
+            )),
             Notice::Trying(candidate) => {
                 let name = format!("try {}", candidate.n);
                 let by = candidate.agent.as_ref().map_or(String::new(), by);

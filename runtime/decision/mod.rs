@@ -1,5 +1,6 @@
 //! From measurements to a verdict with its reason; pure.
 
+mod assessment;
 mod figures;
 mod improvement;
 mod noise;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::measure::Direction;
 use crate::stats::e_lond;
 
+pub use assessment::Assessment;
 pub use figures::{change, number, quantity};
 pub use improvement::MinImprovement;
 pub use noise::{Level, Noise, Prior};

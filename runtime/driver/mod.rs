@@ -2,6 +2,7 @@
 //! checkout.
 
 mod proposal;
+mod qualification;
 mod run;
 mod settlement;
 mod worktrees;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activity, Doing};
-use crate::decision::{Policy, Verdict};
+use crate::decision::{Policy, Round, Verdict};
 use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
@@ -48,6 +49,11 @@ pub enum Notice<'a> {
     MeaningChanged,
     /// The branch was moved by somebody else, and the experiment goes on from where it is.
     BranchMoved(&'a str),
+    /// One round of the incumbent against itself, from 0.
+    Paired {
+        round: u32,
+        pair: &'a Round,
+    },
     Trying(&'a Try),
     Judged {
         candidate: &'a Try,
@@ -399,7 +405,9 @@ impl<'a> Lab<'a> {
     /// Tells what is being done from now on, for try `n`.
     fn doing(&self, n: u64, doing: Doing) {
         let limit = match &doing {
-            Doing::Baseline | Doing::Measuring(..) => Some(self.found.experiment.time_limit()),
+            Doing::Baseline | Doing::Measuring(..) | Doing::Qualifying(_) | Doing::Breaking => {
+                Some(self.found.experiment.time_limit())
+            }
             Doing::SettingUp(_) => Some(worktrees::SETUP_LIMIT),
             Doing::Asking { limit, .. } => Some(*limit),
             Doing::Waiting(wait) => Some(*wait),

@@ -15,7 +15,9 @@ use crate::host::{EvaluateError, Failed, Report};
 use crate::journal::{Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try};
 use crate::measure::{Diagnostic, Measurement};
 use crate::prompt::STUCK_AFTER;
-use crate::session::{Bounds, Candidate, Ended, Judgement, Session, Side, Spent, Step, Task};
+use crate::session::{
+    Bounds, Candidate, Coins, Ended, Judgement, Session, Side, Spent, Step, Task,
+};
 use crate::text;
 use crate::workspace::{Contents, Tree};
 
@@ -371,8 +373,7 @@ impl Lab<'_> {
     fn on_trial(&self, history: &History, incumbent: &Incumbent, turn: &Turn) -> Candidate {
         let rules = &self.policy.rules;
         Candidate {
-            // From the seed that the standard library draws for each hash map.
-            seed: RandomState::new().build_hasher().finish(),
+            coins: coins(),
             alpha: rules.alpha_after(turn.candidate.n - 1, history.keeps),
             prior: history.noise.prior(incumbent.value),
             simpler: turn.contents.lines() < turn.incumbent_contents.lines(),
@@ -510,6 +511,11 @@ fn cannot_measure(side: Side, failed: &Failed) -> Failure {
         message: format!("{who} cannot be measured: {}", failure.message),
         ..failure
     }
+}
+
+/// Coins that nobody can foresee, from the seed that the standard library draws for each hash map.
+pub(super) fn coins() -> Coins {
+    Coins(RandomState::new().build_hasher().finish())
 }
 
 /// The measurements of several rounds, with a value for each round; those of one as they are.

@@ -107,6 +107,9 @@ impl History {
                     self.unsettled = Some((candidate, judged));
                 }
             }
+            Event::Qualification(qualification) => {
+                self.noise.learn_rounds(&qualification.rounds, false);
+            }
             Event::Settled { n } => {
                 self.unsettled = self.unsettled.take().filter(|(_, judged)| judged.n != n);
             }

@@ -13,6 +13,8 @@
 //!   candidate has a commit of its own here, whose message tells the values.
 //! - `settled`: the verdict is in effect: refs, branch and checkout are as it says.
 //!
+//! - `qualification`: the incumbent was measured against itself.
+//!
 //! A try without a verdict was interrupted. A verdict that is not settled is put into effect again.
 //! `results.tsv` is a view of this for people and older tools: tab-separated, a header, its first
 //! four columns `commit metric status description`. It is rebuilt when it does not fit the journal. One
@@ -34,7 +36,10 @@ use crate::failure::{Exit, Failure};
 use crate::lock::{Lock, LockError};
 use crate::text;
 pub use history::{History, Incumbent, Row};
-pub use record::{AgentUse, Baseline, EvaluatorIdentity, Event, Judged, ModelUse, Record, Try};
+pub use record::{
+    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, Judged, ModelUse, Qualification, Record,
+    Try,
+};
 use table::{Rows, TSV_HEADER, Table};
 
 /// The version of the journal's format.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Evidence, Verdict};
+use crate::decision::{Evidence, Round, Verdict};
 use crate::git::CommitId;
 use crate::measure::{Diagnostic, Measurement};
 
@@ -22,6 +22,33 @@ pub enum Event {
     Try(Try),
     Verdict(Box<Judged>),
     Settled { n: u64 },
+    Qualification(Box<Qualification>),
+}
+
+/// What an A/A run gave: the incumbent against itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qualification {
+    pub metric: String,
+    pub unit: String,
+    pub rounds: Vec<Round>,
+    /// How long a round took, in seconds, but for the first one.
+    pub round_seconds: f64,
+    pub broken: Broken,
+    pub seconds: f64,
+    /// What confined the commands.
+    pub sandbox: String,
+}
+
+/// What became of the metric with nonsense in the target's place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Broken {
+    /// It could not be measured, as it should be.
+    Fails,
+    Measured {
+        value: f64,
+    },
 }
 
 /// The incumbent's value.

@@ -21,6 +21,7 @@ mod model;
 mod night;
 mod old;
 mod projects;
+mod qualify;
 mod run;
 mod scope;
 mod signals;
