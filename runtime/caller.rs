@@ -166,6 +166,7 @@ impl Caller {
             line,
             directory: call.directory,
             environment: &environment,
+            cpus: &[],
             deadline: call.time_limit,
             grace: GRACE,
             output_limit: OUTPUT_LIMIT,

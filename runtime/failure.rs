@@ -2,6 +2,7 @@
 
 use crate::evaluator::SettingsError;
 use crate::host::{EvaluateError, Failed, LoadError};
+use crate::process::affinity::AffinityError;
 use crate::process::signals::Signal;
 
 /// The exit codes of the program. 0 is success: the command did what it was asked, whatever the
@@ -122,5 +123,18 @@ impl std::error::Error for Failure {}
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self::input(error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<AffinityError> for Failure {
+    fn from(error: AffinityError) -> Self {
+        let message = error.to_string();
+        match error {
+            AffinityError::Absent { .. } => {
+                Self::input(message).hint("name others as `cpus` under `[limits]`, or none")
+            }
+            AffinityError::Unsupported => Self::new(Exit::Environment, message)
+                .hint("take `cpus` out of `[limits]`: it needs Linux"),
+        }
     }
 }

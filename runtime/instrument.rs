@@ -1,6 +1,6 @@
 //! An evaluator made ready for an objective: loaded, its settings checked, its metric chosen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
 use crate::model::Model;
-use crate::process::{Cancel, CommandLine};
+use crate::process::{Cancel, CommandLine, affinity};
 
 /// An evaluator with the settings to call it with.
 pub struct Instrument {
@@ -45,6 +45,7 @@ impl Instrument {
         base: &Path,
     ) -> Result<Self, Failure> {
         let objective = &experiment.objective;
+        affinity::check(&experiment.limits.cpus)?;
         let (component, evaluator) =
             load_evaluator(host, &objective.evaluator, base, &experiment.limits)?;
         let settings = evaluator
@@ -103,7 +104,8 @@ impl Instrument {
                 &settings.arguments,
             )
         });
-        let parts = serde_json::json!([
+        let cpus: BTreeSet<u32> = experiment.limits.cpus.iter().copied().collect();
+        let mut parts = serde_json::json!([
             self.component.digest,
             policy.metric,
             policy.direction,
@@ -114,6 +116,12 @@ impl Instrument {
             experiment.workspace,
             model,
         ]);
+        // Not there unless it is used, so that what was measured without it is still comparable.
+        if let Some(parts) = parts.as_array_mut()
+            && !cpus.is_empty()
+        {
+            parts.push(serde_json::json!({ "cpus": cpus }));
+        }
         catalog::digest(parts.to_string().as_bytes())
     }
 

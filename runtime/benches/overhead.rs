@@ -326,6 +326,7 @@ fn memory(place: &Place) {
             line: &line,
             directory: &place.project(),
             environment: &environment,
+            cpus: &[],
             deadline: Duration::from_mins(1),
             grace: Duration::from_secs(1),
             output_limit: 1 << 16,

@@ -90,6 +90,7 @@ impl Lab<'_> {
             line: setup,
             directory: &tree.directory,
             environment: &self.environment,
+            cpus: &[],
             deadline: SETUP_LIMIT,
             grace: Duration::from_millis(experiment.limits.command_grace_ms.into()),
             output_limit: (experiment.limits.command_output_kib as usize) << 10,

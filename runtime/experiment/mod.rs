@@ -51,6 +51,7 @@
 //!
 //! [limits]
 //! memory_mib = 256
+//! cpus = [2, 3]                     # those that commands may run on; default: all
 //! ```
 
 mod config;
@@ -587,6 +588,7 @@ mod tests {
         set = { Y = "1" }
         [limits]
         memory_mib = 512
+        cpus = [2, 3]
     "#;
 
     #[test]
@@ -676,6 +678,8 @@ mod tests {
             ("90s", "soon"),
             ("\"2%\"", "\"a bit\""),
             ("\"lower\"", "\"down\""),
+            ("[2, 3]", "3"),
+            ("[2, 3]", "[-1]"),
         ] {
             let result = Experiment::parse(&WHOLE.replacen(from, to, 1));
             assert!(

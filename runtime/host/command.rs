@@ -94,7 +94,8 @@ impl wit::Host for State {
             role: &role,
             line: &line,
         });
-        let (grace, output_limit) = (
+        let (cpus, grace, output_limit) = (
+            self.limits.cpus.clone(),
             self.limits.command_grace(),
             (self.limits.command_output_kib as usize) << 10,
         );
@@ -106,6 +107,7 @@ impl wit::Host for State {
                         line: &line,
                         directory: &grants.directory,
                         environment: &grants.environment,
+                        cpus: &cpus,
                         deadline: grants.deadline.left(),
                         grace,
                         output_limit,

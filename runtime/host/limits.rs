@@ -42,6 +42,9 @@ pub struct Limits {
     pub command_grace_ms: u32,
     /// For an evaluator to describe itself, in milliseconds.
     pub describe_ms: u32,
+    /// The CPUs that commands may run on, by number; none given: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<u32>,
 }
 
 impl Default for Limits {
@@ -62,6 +65,7 @@ impl Default for Limits {
             command_output_kib: 1024,
             command_grace_ms: 2000,
             describe_ms: 5000,
+            cpus: Vec::new(),
         }
     }
 }
@@ -83,6 +87,7 @@ pub const LIMIT_NAMES: &[&str] = &[
     "command_output_kib",
     "command_grace_ms",
     "describe_ms",
+    "cpus",
 ];
 
 /// Why a limit cannot be set.
@@ -92,6 +97,8 @@ pub enum LimitsError {
     Unknown(String),
     #[error("the limit `{0}` takes a whole number")]
     NotANumber(String),
+    #[error("the limit `{0}` takes whole numbers, as in `2,3`")]
+    NotNumbers(String),
 }
 
 impl Limits {
@@ -99,6 +106,14 @@ impl Limits {
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), LimitsError> {
         if !LIMIT_NAMES.contains(&name) {
             return Err(LimitsError::Unknown(name.to_owned()));
+        }
+        if name == "cpus" {
+            self.cpus = value
+                .split(',')
+                .map(|cpu| cpu.trim().parse())
+                .collect::<Result<_, _>>()
+                .map_err(|_| LimitsError::NotNumbers(name.to_owned()))?;
+            return Ok(());
         }
         let bad = || LimitsError::NotANumber(name.to_owned());
         let number: u64 = value.parse().map_err(|_| bad())?;
@@ -302,7 +317,24 @@ mod tests {
         let json = serde_json::to_value(&limits).unwrap();
         let fields = json.as_object().unwrap();
         assert_eq!(fields.len(), LIMIT_NAMES.len());
-        assert!(fields.values().all(|value| value == 7));
+        for (name, value) in fields {
+            let numbers = value.as_array().cloned().unwrap_or(vec![value.clone()]);
+            assert_eq!(numbers, [7], "{name}");
+        }
+    }
+
+    #[test]
+    fn cpus_are_a_list() {
+        let mut limits = Limits::default();
+        limits.set("cpus", "2, 3").unwrap();
+        assert_eq!(limits.cpus, [2, 3]);
+        for bad in ["", "2,", "2-3", "-1", "all", "99999999999"] {
+            assert_eq!(
+                limits.set("cpus", bad),
+                Err(LimitsError::NotNumbers("cpus".into()))
+            );
+        }
+        assert_eq!(limits.cpus, [2, 3]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(target_os = "linux")]
+use super::affinity::Mask;
 use super::{Exit, Usage, image, signals, suspension, tree};
 
 /// The first argument that makes this program a launcher.
@@ -33,6 +35,8 @@ const HOSTLESS_GRACE: Duration = Duration::from_millis(200);
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     pub(super) argv: Vec<String>,
+    /// Those that the command may run on; none given: all.
+    pub(super) cpus: Vec<u32>,
     pub(super) deadline: Duration,
     pub(super) grace: Duration,
     /// An absolute path, which need not be UTF-8.
@@ -154,6 +158,8 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
     command.args(arguments).stdin(input);
     hide_descriptors();
     let begun = SharedNumber::new()?;
+    #[cfg(target_os = "linux")]
+    let mask = Mask::new(&request.cpus);
     // SAFETY: the closure only makes async-signal-safe system calls. It also makes the standard
     // library fork rather than share memory, which keeps the launcher's peak out of the command's.
     unsafe {
@@ -164,6 +170,11 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
             libc::setsid();
             #[cfg(target_os = "linux")]
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
+            // The command alone: what leads it stays out of its way.
+            #[cfg(target_os = "linux")]
+            if let Some(mask) = &mask {
+                mask.apply()?;
+            }
             // Last, so that forking and all of this is not in the command's time.
             begun.set(monotonic());
             Ok(())

@@ -6,6 +6,7 @@
 //! reported with the host's hundreds; and a launcher that adopts its orphans can find a process
 //! that daemonised, whereas a process group cannot.
 
+pub mod affinity;
 mod capture;
 mod command_line;
 mod image;
@@ -72,6 +73,8 @@ pub struct Command<'a> {
     pub directory: &'a Path,
     /// The whole environment: nothing is inherited.
     pub environment: &'a [(OsString, OsString)],
+    /// The CPUs that it and all that it starts may run on; none given: all that this program may use.
+    pub cpus: &'a [u32],
     /// Counted from the start of the command.
     pub deadline: Duration,
     /// Between TERM and KILL.
@@ -329,6 +332,7 @@ fn converse(
 ) -> std::io::Result<Answer> {
     let request = launcher::Request {
         argv: command.line.argv().to_vec(),
+        cpus: command.cpus.to_vec(),
         deadline: command.deadline,
         grace: command.grace,
         // The launcher is in another directory.

@@ -126,6 +126,7 @@ fn run(command: &Direct, cancel: &Cancel) -> Result<process::Output, RunError> {
         line: &command.line,
         directory: Path::new("/"),
         environment: &environment,
+        cpus: &[],
         deadline: Duration::from_secs(20),
         grace: command.grace,
         output_limit: 1000,

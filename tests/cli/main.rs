@@ -9,6 +9,7 @@
 )]
 
 mod commands;
+mod conditions;
 mod evaluate;
 mod experiments;
 mod guests;
