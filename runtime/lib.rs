@@ -16,6 +16,7 @@
 //! | [`failure`] | a failure as its user sees it; the exit codes |
 //! | [`directories`] | where things are kept that are not the project's |
 //! | [`process`] | run one command and everything it starts, and be sure that all of it has ended |
+//! | [`conditions`] | the machine's state around an evaluation, and what makes its values doubtful |
 //! | [`model`] | the owner's agent as the language model that answers evaluators |
 //! | [`host`] | load evaluators and let them measure: all that knows wasmtime |
 //! | [`catalog`] | evaluator reference to bytes and digest |
@@ -93,6 +94,7 @@ pub mod agent;
 pub mod caller;
 pub mod catalog;
 pub mod cli;
+pub mod conditions;
 pub mod creation;
 pub mod decision;
 pub mod detour;

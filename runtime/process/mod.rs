@@ -9,6 +9,7 @@
 pub mod affinity;
 mod capture;
 mod command_line;
+pub mod consumption;
 mod image;
 pub mod launcher;
 pub mod signals;
