@@ -43,6 +43,8 @@ pub enum Doing {
     Breaking,
     /// For a provider's limit to pass.
     Waiting(Duration),
+    /// For another measurement to end.
+    WaitingForMachine,
 }
 
 impl std::fmt::Display for Doing {
@@ -71,6 +73,9 @@ impl std::fmt::Display for Doing {
             }
             Doing::Breaking => f.write_str("measuring with the target broken"),
             Doing::Waiting(_) => f.write_str("waiting for a provider"),
+            Doing::WaitingForMachine => {
+                f.write_str("waiting for another measurement on this machine to end")
+            }
         }
     }
 }

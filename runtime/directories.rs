@@ -10,7 +10,7 @@ pub fn cache() -> Option<PathBuf> {
     base("XDG_CACHE_HOME", ".cache").map(|base| base.join("autoresearch/components"))
 }
 
-/// The worktrees.
+/// The worktrees, and who measures.
 pub fn state() -> Result<PathBuf, Failure> {
     base("XDG_STATE_HOME", ".local/state")
         .map(|base| base.join("autoresearch"))

@@ -27,6 +27,7 @@
 //! | [`instrument`] | an evaluator made ready for an objective |
 //! | [`files`] | writing files as a whole |
 //! | [`lock`] | one process at a time |
+//! | [`measuring`] | one measurement at a time on this machine |
 //! | [`journal`] | the record of truth and `results.tsv` |
 //! | [`runlog`] | what happened during one evaluation, for people |
 //! | [`activity`] | what a run is doing, for whoever watches |
@@ -84,7 +85,8 @@
 //! 8. A command is native code and runs as the user; its process tree is ended, and nothing else
 //!    confines it yet. Each row of the journal says so (`sandbox`).
 //! 9. Every persisted format carries a version; unknown keys are errors.
-//! 10. Timings are compared only within one host and one pairing.
+//! 10. Timings are compared only within one host and one pairing, and no two measurements of one user
+//!     run at once ([`measuring`]).
 //!
 //! `unsafe` stands in [`process`], where the operating system's calls are, and in `host::cache`,
 //! which loads the code that it compiled itself.
@@ -111,6 +113,7 @@ pub mod instrument;
 pub mod journal;
 pub mod lock;
 pub mod measure;
+pub mod measuring;
 pub mod model;
 pub mod process;
 pub mod project;

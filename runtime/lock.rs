@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Exit, Failure};
 use crate::process;
-use crate::text;
 
 /// How long a holder may still be ending its commands: their default grace, and a little.
 const PATIENCE: Duration = Duration::from_millis(2500);
+/// How often to ask for a lock that may be held for long: what its holder measures is not to be
+/// disturbed.
+const POLL: Duration = Duration::from_millis(50);
 
 /// A lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why a lock was not taken.
@@ -55,33 +57,70 @@ impl Lock {
             path: path.to_owned(),
             cause,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io)?;
+        let file = open(path).map_err(io)?;
         match try_for_a_moment(&file) {
-            Ok(()) => process::let_launchers_inherit(&file),
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = (&mut file).take(20).read_to_string(&mut holder);
-                let holder = text::clean_line(&holder, 20);
-                return Err(LockError::Busy(if holder.is_empty() {
-                    String::new()
-                } else {
-                    format!(" (process {holder})")
-                }));
+            Ok(()) => {
+                let lock = Self::taken(file);
+                lock.let_launchers_inherit();
+                Ok(lock)
             }
-            Err(TryLockError::Error(error)) => return Err(io(error)),
+            Err(TryLockError::WouldBlock) => Err(LockError::Busy(
+                holder(path).map_or_else(String::new, |id| format!(" (process {id})")),
+            )),
+            Err(TryLockError::Error(error)) => Err(io(error)),
         }
-        // For the message above only.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
     }
+
+    /// Takes the lock that a file stands for, and while somebody has it goes on waiting as long as it
+    /// is told to.
+    pub fn wait(
+        path: &Path,
+        mut go_on_waiting: impl FnMut() -> bool,
+    ) -> Result<Option<Self>, LockError> {
+        let io = |cause| LockError::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        let file = open(path).map_err(io)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self::taken(file))),
+                Err(TryLockError::WouldBlock) if !go_on_waiting() => return Ok(None),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
+                Err(TryLockError::Error(error)) => return Err(io(error)),
+            }
+        }
+    }
+
+    fn taken(mut file: File) -> Self {
+        // For whoever finds it locked. Of one length, over what stands there: a file that is cut short
+        // and written anew is brought to the disk when it is closed, which takes milliseconds.
+        let _ = file.write_all(format!("{:<10}", std::process::id()).as_bytes());
+        Self { file }
+    }
+
+    /// Has the launchers that are started from now on hold it too.
+    pub fn let_launchers_inherit(&self) {
+        process::let_launchers_inherit(&self.file);
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// The process that holds a lock, or held it last, as far as it is known.
+pub fn holder(path: &Path) -> Option<u32> {
+    let mut holder = String::new();
+    File::open(path)
+        .and_then(|file| file.take(20).read_to_string(&mut holder))
+        .ok()?;
+    holder.trim_end().parse().ok()
 }
 
 /// Whether somebody holds the lock that a file stands for.

@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::Context;
 use super::arguments::EvaluatorArgs;
+use crate::directories;
 use crate::evaluator::Value;
 use crate::failure::{Exit, Failure};
 use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument, Surroundings};
 use crate::measure::Measurement;
+use crate::measuring::Measuring;
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -53,6 +55,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         instrument::check_metric(descriptor, name)?;
     }
     let environment = experiment.environment.variables();
+    let measuring = begin_measuring(context)?;
     let report = instrument
         .measure(
             &host,
@@ -69,6 +72,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             EvaluateError::Cancelled => context.stopped(),
             _ => Failure::evaluation(&failed),
         })?;
+    drop(measuring);
 
     let mut values: Vec<(String, f64)> = report
         .measurements
@@ -134,4 +138,23 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Waits until nobody else measures. Where that cannot be known, it is said, and measured all the same:
+/// nothing is to be kept or compared.
+fn begin_measuring(context: &Context) -> Result<Option<Measuring>, Failure> {
+    let begun = directories::state().and_then(|state| {
+        let waiting = |process| context.ui.waiting_for_machine(process);
+        Ok(Measuring::begin(&state, &context.cancel, waiting)?)
+    });
+    match begun {
+        Ok(Some(measuring)) => Ok(Some(measuring)),
+        Ok(None) => Err(context.stopped()),
+        Err(failure) => {
+            context.ui.warning(&format!(
+                "whether something else is measured at the same time is not known: {failure}"
+            ));
+            Ok(None)
+        }
+    }
 }

@@ -318,6 +318,7 @@ impl Ui {
             Notice::Void => self.warning(
                 "the measurement is void, because it was stopped or the machine was asleep: measuring again",
             ),
+            Notice::WaitingForMachine(process) => self.waiting_for_machine(*process),
             Notice::Newer(files) => self.warning(&format!(
                 "{} committed since the best version, and what is measured does not have {}: {}{}",
                 count(files.len() as u64, "file was", "files were"),
@@ -358,6 +359,11 @@ impl Ui {
                 "`{path}` is to be shared with the worktrees but does not exist"
             )),
         }
+    }
+
+    pub(super) fn waiting_for_machine(&self, process: Option<u32>) {
+        let process = process.map_or_else(String::new, |id| format!(" (process {id})"));
+        self.info(&format!("{}{process}", Doing::WaitingForMachine));
     }
 
     fn detour(&self, detour: &Detour) {

@@ -1,6 +1,7 @@
 //! Carry out what the session decides: worktrees, proposals, measurements, the journal, refs, the
 //! checkout.
 
+mod machine;
 mod proposal;
 mod qualification;
 mod run;
@@ -24,6 +25,7 @@ use crate::journal::{
     AgentUse, Baseline, Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try,
 };
 use crate::measure::Measurement;
+use crate::measuring::Measuring;
 use crate::process::suspension::Mark;
 use crate::process::{Cancel, Launcher};
 use crate::project::{DIRECTORY, Found, Project};
@@ -32,6 +34,7 @@ use crate::runlog::RunLog;
 use crate::session::Ended;
 use crate::workspace::{Slot, Tree, Workspace};
 
+use machine::Machine;
 pub use settlement::branch_exists;
 
 /// What confines the commands: nothing yet but their own process tree.
@@ -72,6 +75,8 @@ pub enum Notice<'a> {
     MeasuringAgain(&'a Failure),
     /// A measurement is void, and made again: the program was stopped, or the machine asleep.
     Void,
+    /// Another process measures on this machine, as far as it is known which.
+    WaitingForMachine(Option<u32>),
     /// Files of HEAD, besides the target, that are not what they are in the incumbent's commit.
     Newer(&'a [PathBuf]),
     /// Files that were edited while their candidate was measured, and stay as they are.
@@ -190,6 +195,8 @@ pub struct Lab<'a> {
     environment: Vec<(OsString, OsString)>,
     /// What git runs and reads, since before anything foreign ran.
     configuration: Mutex<ConfigGuard>,
+    machine: Machine,
+    doing: Mutex<Option<(u64, Doing)>>,
     notify: Notify,
     cancel: Cancel,
 }
@@ -228,6 +235,8 @@ impl<'a> Lab<'a> {
             workspace,
             environment,
             configuration,
+            machine: Machine::new(state),
+            doing: Mutex::default(),
             notify,
             cancel,
         })
@@ -346,12 +355,14 @@ impl<'a> Lab<'a> {
         Ok(())
     }
 
-    /// Measures a worktree, again where the program was stopped or the machine asleep meanwhile.
+    /// Measures a worktree while nobody else measures, again where the program was stopped or the
+    /// machine asleep meanwhile.
     fn measure(&self, tree: &Tree, n: u64, name: &str, round: u32) -> Result<Sample, Failed> {
+        let measuring = self.begin_measuring(n)?;
         loop {
             let mark = Mark::now();
-            let log = RunLog::open(&self.found.directory, n, name, round);
-            let result = self.measure_once(tree, round, log);
+            let log = Arc::new(RunLog::open(&self.found.directory, n, name, round));
+            let result = self.measure_once(&measuring, tree, round, &log);
             if !mark.interrupted() || self.cancel.is_cancelled() {
                 return result;
             }
@@ -359,11 +370,16 @@ impl<'a> Lab<'a> {
         }
     }
 
-    fn measure_once(&self, tree: &Tree, round: u32, log: RunLog) -> Result<Sample, Failed> {
+    fn measure_once(
+        &self,
+        _measuring: &Measuring,
+        tree: &Tree,
+        round: u32,
+        log: &Arc<RunLog>,
+    ) -> Result<Sample, Failed> {
         let notify = Arc::clone(&self.notify);
-        let log = Arc::new(log);
         let observer: Observer = {
-            let log = Arc::clone(&log);
+            let log = Arc::clone(log);
             Arc::new(move |event| {
                 log.event(&event);
                 notify(Notice::Evaluator(event));
@@ -411,13 +427,21 @@ impl<'a> Lab<'a> {
             Doing::SettingUp(_) => Some(worktrees::SETUP_LIMIT),
             Doing::Asking { limit, .. } => Some(*limit),
             Doing::Waiting(wait) => Some(*wait),
+            Doing::WaitingForMachine => None,
         };
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some((n, doing.clone()));
         (self.notify)(Notice::Doing(&Activity {
             n,
             doing,
             limit,
             since: Instant::now(),
         }));
+    }
+
+    /// What was told last, and for which try.
+    fn is_doing(&self) -> Option<(u64, Doing)> {
+        let doing = self.doing.lock();
+        doing.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn meaning(&self) -> String {

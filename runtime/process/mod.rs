@@ -382,6 +382,13 @@ pub fn let_launchers_inherit(file: &std::fs::File) {
     let _ = file;
 }
 
+/// Whether this program is that process, or was started by it or by one that it started.
+///
+/// Of others than itself it is known on Linux only.
+pub fn is_within(process: u32) -> bool {
+    i32::try_from(process).is_ok_and(tree::is_within)
+}
+
 /// Runs one of the host's own helpers (git) to its end and returns all it printed. Its standard
 /// input is the caller's to set.
 ///

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 /// How long to go on killing what does not die (a process in the kernel's uninterruptible sleep).
 const KILL_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The longest chain of parents that is followed.
+const MOST_ANCESTORS: usize = 10_000;
 /// How often to look for what was started while the rest was being stopped.
 const STOP_ROUNDS: u32 = 20;
 
@@ -105,6 +107,15 @@ pub(super) fn send(pid: i32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
+/// Whether this process is `root` or below it.
+pub(super) fn is_within(root: i32) -> bool {
+    let own = own_pid();
+    // The chain is of no use where there is no `/proc`, and that it never ends cannot be.
+    std::iter::successors(Some(own), |&pid| process(pid).map(|process| process.parent))
+        .take(MOST_ANCESTORS)
+        .any(|pid| pid == root)
+}
+
 #[derive(Debug)]
 struct Process {
     pid: i32,
@@ -136,10 +147,14 @@ fn all_processes() -> Vec<Process> {
         .filter_map(|entry| {
             let name = entry.ok()?.file_name();
             let pid: i32 = name.to_str()?.parse().ok()?;
-            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-            parse_stat(pid, &stat)
+            process(pid)
         })
         .collect()
+}
+
+fn process(pid: i32) -> Option<Process> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &stat)
 }
 
 /// `pid (name) state ppid pgrp session ...`, where the name may hold any byte, parentheses too.
@@ -165,6 +180,14 @@ mod tests {
         let process = parse_stat(7, b"7 (a) R 1 (b)) S 42 7 9 0 -1").unwrap();
         assert_eq!((process.parent, process.session), (42, 9));
         assert!(parse_stat(7, b"7 (a").is_none());
+    }
+
+    #[test]
+    fn a_process_is_within_itself_and_its_parent() {
+        let parent = std::os::unix::process::parent_id().cast_signed();
+        assert!(is_within(own_pid()) && is_within(parent));
+        // No process has the greatest id.
+        assert!(!is_within(i32::MAX));
     }
 
     #[test]

@@ -1,7 +1,14 @@
-//! The machine that measures: the CPUs that commands are kept to.
+//! The machine that measures: one measurement at a time, and the CPUs that commands are kept to.
 
-use crate::experiments::{DIRECTORY, events, sized};
-use crate::support::Place;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr};
+use std::time::Duration;
+
+use crate::experiments::{DIRECTORY, Gate, events, finish, lives, sized, start, wait_until};
+use crate::support::{PROGRAM, Place};
+
+/// What one says who waits until it may measure.
+const WAITS: &str = "waiting for another measurement on this machine to end";
 
 /// Prints the CPUs that it may run on, as the kernel lists them, for it and for what it starts.
 const ALLOWED: &str = "sed -n 's/^Cpus_allowed_list:\\t//p' /proc/self/status";
@@ -98,4 +105,179 @@ fn a_cpu_that_is_not_there_is_told_before_anything_is_measured() {
     place
         .run(&["evaluate", "--eval", &eval, "--limit", "cpus=all"])
         .fails(3, "whole numbers, as in `2,3`");
+}
+
+/// A command that notes its begin and its end, with something between them.
+fn marked(place: &Place, name: &str, between: &str) -> String {
+    let marks = place.outside("marks");
+    let marks = marks.display();
+    format!("echo begin {name} >> {marks}; {between}; echo end {name} >> {marks}; echo n: 1")
+}
+
+fn marks(place: &Place) -> String {
+    std::fs::read_to_string(place.outside("marks")).unwrap()
+}
+
+/// Waits until the program says something, and returns the line and where it says more.
+#[track_caller]
+fn says(child: &mut Child, words: &str) -> (String, BufReader<ChildStderr>) {
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "no {words:?}");
+    }
+    (line, reader)
+}
+
+fn send(run: &Child, signal: i32) {
+    // SAFETY: kill takes two integers; the child has not been waited for.
+    unsafe { libc::kill(run.id().cast_signed(), signal) };
+}
+
+/// The directory of the experiments `gated`.
+const GATED: &str = ".autoresearch/custom/gated";
+
+/// An experiment about what a command prints, and a gate in that command.
+fn gated() -> (Place, Gate) {
+    let place = Place::new(&[("t", "x\n")]);
+    let gate = Gate::new(&place, "");
+    let eval = marked(&place, "run", &gate.command());
+    place
+        .run(
+            &[
+                &["init", "-t", "t", "--name", "gated", "--eval", &eval][..],
+                &["--metric", "n", "--direction", "higher"],
+            ]
+            .concat(),
+        )
+        .succeeds();
+    std::fs::remove_file(place.outside("marks")).unwrap();
+    (place, gate)
+}
+
+#[test]
+fn measurements_of_several_processes_never_overlap() {
+    let place = Place::bare("folder");
+    let names = ["a", "b", "c", "d"];
+    let all = names.map(|name| {
+        let eval = marked(&place, name, "sleep 0.05");
+        start(&place, &["evaluate", "--eval", &eval])
+    });
+    for child in all {
+        assert_eq!(finish(child).succeeds(), "n: 1\n");
+    }
+    let marks = marks(&place);
+    let lines: Vec<&str> = marks.lines().collect();
+    assert_eq!(lines.len(), 2 * names.len(), "{marks}");
+    for pair in lines.chunks(2) {
+        let name = pair[0].strip_prefix("begin ").unwrap();
+        assert_eq!(pair[1], format!("end {name}"), "{marks}");
+    }
+}
+
+#[test]
+fn a_run_waits_for_a_measurement_and_says_so() {
+    let (place, gate) = gated();
+    gate.close();
+    let eval = marked(&place, "evaluate", &gate.command());
+    let evaluate = start(&place, &["evaluate", "--eval", &eval]);
+    gate.wait();
+    let agent = "echo y > t";
+    let arguments = ["run", "--max-experiments", "2", "--agent-command", agent];
+    let mut run = start(&place, &arguments);
+    let (line, mut rest) = says(&mut run, WAITS);
+    assert_eq!(line, format!("{WAITS} (process {})\n", evaluate.id()));
+    wait_until("the status says so", || {
+        place.run(&["status"]).succeeds().contains(WAITS)
+    });
+    gate.open();
+    finish(evaluate).succeeds();
+    let mut more = String::new();
+    std::io::Read::read_to_string(&mut rest, &mut more).unwrap();
+    assert!(!more.contains(WAITS), "{more}");
+    finish(run).succeeds();
+    let marks = marks(&place);
+    let (first, others) = marks.split_at("begin evaluate\nend evaluate\n".len());
+    assert_eq!(first, "begin evaluate\nend evaluate\n");
+    assert!(!others.is_empty() && others.replace("begin run\nend run\n", "").is_empty());
+}
+
+#[test]
+fn waiting_ends_with_a_signal() {
+    let (place, gate) = gated();
+    let before = events(&place, GATED);
+    gate.close();
+    let eval = marked(&place, "evaluate", &gate.command());
+    let evaluate = start(&place, &["evaluate", "--eval", &eval]);
+    gate.wait();
+    place.write("t", "y\n");
+    for arguments in [&["run"][..], &["evaluate", "--eval", "echo n: 1"]] {
+        let mut waiting = start(&place, arguments);
+        let (_, mut rest) = says(&mut waiting, WAITS);
+        send(&waiting, libc::SIGINT);
+        let mut more = String::new();
+        std::io::Read::read_to_string(&mut rest, &mut more).unwrap();
+        assert!(more.contains("error: stopped\n"), "{more}");
+        assert_eq!(finish(waiting).code, 130);
+    }
+    assert_eq!(marks(&place), "begin evaluate\n");
+    assert_eq!(events(&place, GATED), format!("{before} try crash settled"));
+    gate.open();
+    finish(evaluate).succeeds();
+    place.run(&["run"]).succeeds();
+}
+
+#[test]
+fn a_killed_measurement_is_waited_for_until_its_commands_have_ended() {
+    let (place, gate) = gated();
+    gate.close();
+    place.write("t", "y\n");
+    let mut run = start(&place, &["run"]);
+    let command = gate.wait();
+    let alive = place.outside("alive");
+    let eval = format!(
+        "[ ! -d /proc/{command} ] || echo > {}; echo n: 1",
+        alive.display()
+    );
+    let mut waiting = start(&place, &["evaluate", "--eval", &eval]);
+    let (_, _rest) = says(&mut waiting, WAITS);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(finish(waiting).succeeds(), "n: 1\n");
+    assert!(!lives(command) && !alive.exists());
+}
+
+#[test]
+fn waiting_is_not_in_an_evaluations_time() {
+    let (place, gate) = gated();
+    gate.close();
+    let eval = marked(&place, "evaluate", &gate.command());
+    let evaluate = start(&place, &["evaluate", "--eval", &eval]);
+    gate.wait();
+    let arguments = ["evaluate", "--eval", "echo n: 2", "--budget", "1s"];
+    let mut waiting = start(&place, &arguments);
+    let (_, _rest) = says(&mut waiting, WAITS);
+    // Longer than it may take.
+    std::thread::sleep(Duration::from_millis(2600));
+    gate.open();
+    finish(evaluate).succeeds();
+    assert_eq!(finish(waiting).succeeds(), "n: 2\n");
+}
+
+#[test]
+fn what_a_measured_command_measures_is_part_of_it() {
+    let place = Place::bare("folder");
+    let eval = format!("'{PROGRAM}' evaluate --eval 'echo n: 1'");
+    let printed = place.run(&["evaluate", "--eval", &eval]).succeeds();
+    assert_eq!(printed, "n: 1\n");
+}
+
+#[test]
+fn without_a_place_for_the_lock_evaluate_says_so_and_measures() {
+    let place = Place::bare("folder");
+    std::fs::write(place.home().join(".local"), "").unwrap();
+    let outcome = place.run(&["evaluate", "--eval", "echo n: 1"]);
+    assert!(outcome.stderr.contains("is not known"), "{outcome:#?}");
+    assert_eq!(outcome.succeeds(), "n: 1\n");
 }

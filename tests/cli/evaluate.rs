@@ -18,6 +18,8 @@ fn lines(text: &str) -> Vec<(&str, f64)> {
 
 fn folder() -> Place {
     let place = Place::bare("folder");
+    // Where it is noted who measures.
+    std::fs::create_dir_all(place.home().join(".local/state/autoresearch")).unwrap();
     place.write("a", "x".repeat(2048));
     place.write("b", "y".repeat(1024));
     place
