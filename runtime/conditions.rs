@@ -13,6 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::measure::{Diagnostic, Severity, Source};
 use crate::process::consumption;
 
 /// In `/proc/stat`, whatever the kernel's own tick.
@@ -55,7 +56,8 @@ impl std::fmt::Display for Warning {
         match self {
             Warning::Load { used, cpus } => write!(
                 f,
-                "something else kept {used:.1} of {cpus} CPUs busy during a measurement: its times may be too long"
+                "something else kept {used:.1} of {cpus} CPU{} busy during a measurement: its times may be too long",
+                if *cpus == 1 { "" } else { "s" }
             ),
             Warning::Swapping { pages } => write!(
                 f,
@@ -71,6 +73,16 @@ impl std::fmt::Display for Warning {
             Warning::Battery => f.write_str(
                 "the machine runs on battery: times may be longer than on mains power",
             ),
+        }
+    }
+}
+
+impl From<&Warning> for Diagnostic {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            severity: Severity::Warning,
+            message: warning.to_string(),
+            source: Source::Machine,
         }
     }
 }

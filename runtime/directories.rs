@@ -23,6 +23,11 @@ pub fn state() -> Result<PathBuf, Failure> {
         })
 }
 
+/// What the system's own directories, such as `/proc`, are below. Tests have them elsewhere.
+pub fn system() -> PathBuf {
+    absolute(std::env::var_os("AUTORESEARCH_SYSTEM_ROOT")).unwrap_or_else(|| PathBuf::from("/"))
+}
+
 /// The user's own experiments.
 pub fn user_experiments() -> Option<PathBuf> {
     home().map(|home| home.join(".autoresearch"))

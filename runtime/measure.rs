@@ -58,9 +58,29 @@ pub enum Severity {
     Error,
 }
 
-/// A remark of an evaluator about what it measured.
+/// Who says something of a measurement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    #[default]
+    Evaluator,
+    /// What was found out about the machine meanwhile.
+    Machine,
+}
+
+/// A remark about what was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     pub severity: Severity,
     pub message: String,
+    #[serde(default, skip_serializing_if = "is_evaluator")]
+    pub source: Source,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_evaluator(source: &Source) -> bool {
+    *source == Source::Evaluator
 }

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::Context;
 use super::arguments::EvaluatorArgs;
+use crate::conditions::Conditions;
 use crate::directories;
 use crate::evaluator::Value;
 use crate::failure::{Exit, Failure};
 use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument, Surroundings};
-use crate::measure::Measurement;
+use crate::measure::{Diagnostic, Measurement};
 use crate::measuring::Measuring;
 
 /// Measure a directory once, change nothing, and print `name: value` lines
@@ -56,7 +57,9 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     }
     let environment = experiment.environment.variables();
     let measuring = begin_measuring(context)?;
-    let report = instrument
+    let conditions = Conditions::below(&directories::system());
+    let before = conditions.snapshot();
+    let mut report = instrument
         .measure(
             &host,
             &experiment,
@@ -72,6 +75,17 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             EvaluateError::Cancelled => context.stopped(),
             _ => Failure::evaluation(&failed),
         })?;
+    let noisy = |measurement: &Measurement| {
+        let metric = descriptor.metric(&measurement.metric);
+        metric.is_none_or(|metric| !metric.deterministic)
+    };
+    // What a model thinks does not depend on the machine.
+    if instrument.model.is_none() && report.measurements.iter().any(noisy) {
+        let doubtful = before.until(&conditions.snapshot());
+        let warnings = conditions.standing().into_iter().chain(doubtful);
+        let diagnostics = warnings.map(|warning| Diagnostic::from(&warning));
+        report.diagnostics.extend(diagnostics);
+    }
     drop(measuring);
 
     let mut values: Vec<(String, f64)> = report

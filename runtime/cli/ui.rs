@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::git;
 use crate::host::{Event, Observer};
 use crate::journal::AgentUse;
-use crate::measure::{Diagnostic, Severity};
+use crate::measure::{Diagnostic, Severity, Source};
 use crate::process::Exit;
 use crate::text;
 
@@ -288,7 +288,10 @@ impl Ui {
                 policy,
             } => {
                 for diagnostic in &judged.diagnostics {
-                    self.diagnostic(diagnostic);
+                    // The machine's were told when they came up.
+                    if diagnostic.source == Source::Evaluator {
+                        self.diagnostic(diagnostic);
+                    }
                 }
                 if let Some(live) = &self.lock().live {
                     live.judged(candidate, judged, policy);
@@ -319,6 +322,7 @@ impl Ui {
                 "the measurement is void, because it was stopped or the machine was asleep: measuring again",
             ),
             Notice::WaitingForMachine(process) => self.waiting_for_machine(*process),
+            Notice::Doubtful(warning) => self.warning(&warning.to_string()),
             Notice::Newer(files) => self.warning(&format!(
                 "{} committed since the best version, and what is measured does not have {}: {}{}",
                 count(files.len() as u64, "file was", "files were"),

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activity, Doing};
+use crate::conditions::Warning;
 use crate::decision::{Policy, Round, Verdict};
 use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
@@ -77,6 +78,8 @@ pub enum Notice<'a> {
     Void,
     /// Another process measures on this machine, as far as it is known which.
     WaitingForMachine(Option<u32>),
+    /// What makes measurements doubtful, and was not told before in this run.
+    Doubtful(&'a Warning),
     /// Files of HEAD, besides the target, that are not what they are in the incumbent's commit.
     Newer(&'a [PathBuf]),
     /// Files that were edited while their candidate was measured, and stay as they are.
@@ -289,19 +292,21 @@ impl<'a> Lab<'a> {
         let tree = self.tree(Slot::First, commit)?;
         self.incumbent_contents(&tree)?;
         self.doing(0, Doing::Baseline);
-        let sample = self
+        let mut sample = self
             .measure(&tree, 0, "baseline", 0)
             .map_err(|error| Failure::evaluation(&error))
             .map_err(|failure| Failure {
                 message: format!("the baseline cannot be measured: {}", failure.message),
                 ..failure
             })?;
+        sample.report.diagnostics.extend(self.machine.diagnostics());
         Ok(Baseline {
             commit: commit.to_owned(),
             metric: self.policy.metric.clone(),
             unit: self.policy.unit.clone(),
             value: sample.value,
             measurements: sample.report.measurements,
+            diagnostics: sample.report.diagnostics,
             meaning: self.meaning(),
             evaluator: self.instrument.identity(),
             model: sample.report.model,
@@ -362,8 +367,13 @@ impl<'a> Lab<'a> {
         loop {
             let mark = Mark::now();
             let log = Arc::new(RunLog::open(&self.found.directory, n, name, round));
+            let before = self.conditions_before();
             let result = self.measure_once(&measuring, tree, round, &log);
-            if !mark.interrupted() || self.cancel.is_cancelled() {
+            let cancelled = self.cancel.is_cancelled();
+            if !mark.interrupted() || cancelled {
+                if !cancelled {
+                    self.conditions_after(before.as_ref(), &log);
+                }
                 return result;
             }
             (self.notify)(Notice::Void);

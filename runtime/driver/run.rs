@@ -285,6 +285,7 @@ impl Run<'_> {
         lab.check_git()?;
         let turn = self.turn.take().ok_or_else(out_of_step)?;
         let mut judged = turn.judged(judgement);
+        judged.diagnostics.extend(lab.machine.diagnostics());
         if judged.verdict == Verdict::Keep {
             judged.commit = Some(lab.with_values(&turn.candidate, &judged)?);
         }

@@ -4,7 +4,7 @@ use super::bindings::autoresearch::evaluator::types as wit;
 use super::bindings::exports::autoresearch::evaluator::evaluator as exported;
 use super::{EvaluateError, Evaluation, Report};
 use crate::evaluator::{Descriptor, Parameter, Role, Value, ValueType, is_name};
-use crate::measure::{Diagnostic, Direction, Measurement, Metric, Severity};
+use crate::measure::{Diagnostic, Direction, Measurement, Metric, Severity, Source};
 use crate::text;
 
 /// The most metrics, parameters or roles that an evaluator may declare, and metrics it may report.
@@ -149,6 +149,7 @@ pub(super) fn report(
                 wit::Severity::Error => Severity::Error,
             },
             message: text::clean_line(&diagnostic.message, TEXT_LIMIT),
+            source: Source::Evaluator,
         })
         .collect();
     Ok(Report {

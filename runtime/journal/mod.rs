@@ -286,6 +286,7 @@ mod tests {
             unit: "ms".into(),
             value,
             measurements: vec![],
+            diagnostics: vec![],
             meaning: "x".into(),
             evaluator: EvaluatorIdentity {
                 reference: "e".into(),

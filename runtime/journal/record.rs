@@ -63,6 +63,8 @@ pub struct Baseline {
     /// Digest of what decides what a value means; another digest makes values incomparable.
     pub meaning: String,
     pub evaluator: EvaluatorIdentity,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
     /// What the measurement asked of a language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelUse>,

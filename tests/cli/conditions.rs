@@ -1,10 +1,15 @@
-//! The machine that measures: one measurement at a time, and the CPUs that commands are kept to.
+//! The machine that measures: one measurement at a time, the CPUs that commands are kept to, and what
+//! makes a measurement doubtful.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr};
 use std::time::Duration;
 
-use crate::experiments::{DIRECTORY, Gate, events, finish, lives, sized, start, wait_until};
+use serde_json::Value;
+
+use crate::experiments::{
+    DIRECTORY, Gate, each, events, finish, journal, lives, sized, start, wait_until,
+};
 use crate::support::{PROGRAM, Place};
 
 /// What one says who waits until it may measure.
@@ -280,4 +285,120 @@ fn without_a_place_for_the_lock_evaluate_says_so_and_measures() {
     let outcome = place.run(&["evaluate", "--eval", "echo n: 1"]);
     assert!(outcome.stderr.contains("is not known"), "{outcome:#?}");
     assert_eq!(outcome.succeeds(), "n: 1\n");
+}
+
+/// Writes a file that the program takes for the system's.
+fn write_system(place: &Place, path: &str, text: &str) {
+    let path = place.outside("system").join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// A command during which the machine swaps, throttles and works for others.
+fn disturbed(place: &Place) -> String {
+    const THROTTLE: &str = "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count";
+    let governor = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    write_system(place, "proc/stat", "cpu  0 0 0 0\ncpu0 0 0 0 0\n");
+    write_system(place, "proc/vmstat", "pswpin 0\npswpout 0\n");
+    write_system(place, THROTTLE, "0\n");
+    write_system(place, governor, "powersave\n");
+    // In place, as the kernel's files are; an hour of ticks for each byte of a growing file.
+    format!(
+        "cd '{}'; echo x >> ../count; n=$(wc -c < ../count); \
+         echo cpu $((n * 360000)) 0 0 0 > proc/stat; echo cpu0 >> proc/stat; \
+         echo pswpin $((n * 1000)) > proc/vmstat; echo pswpout 0 >> proc/vmstat; \
+         echo $n > {THROTTLE}; echo n: 1",
+        place.outside("system").display()
+    )
+}
+
+const DOUBTS: [&str; 4] = [
+    "something else kept 1.0 of 1 CPU busy",
+    "memory was swapped",
+    "a CPU was slowed down for its heat",
+    "governor `powersave`",
+];
+
+#[test]
+fn what_makes_measurements_doubtful_is_told_once_and_recorded_with_each() {
+    let place = Place::new(&[("t", "x\n")]);
+    let eval = disturbed(&place);
+    let init = ["init", "-t", "t", "--name", "gated", "--eval", &eval];
+    let objective = ["--metric", "n", "--direction", "higher"];
+    let made = place.run(&[&init[..], &objective].concat());
+    // Never the same twice.
+    let agent = "cat /proc/sys/kernel/random/uuid > t";
+    let arguments = ["run", "--max-experiments", "3", "--agent-command", agent];
+    let ran = place.run(&arguments);
+    for (outcome, words) in [&made, &ran]
+        .into_iter()
+        .flat_map(|o| DOUBTS.map(|w| (o, w)))
+    {
+        let lines = outcome.stderr.lines();
+        let told = lines.filter(|line| line.starts_with("warning: ") && line.contains(words));
+        assert_eq!(told.count(), 1, "{words}: {outcome:#?}");
+    }
+    made.succeeds();
+    ran.succeeds();
+    let records: Vec<Value> = journal(&place, GATED);
+    let diagnostics: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["event"] == "baseline" || record["event"] == "verdict")
+        .map(|record| &record["diagnostics"])
+        .collect();
+    assert_eq!(diagnostics.len(), 4);
+    // What holds all the time is in the first record of each run.
+    for (diagnostics, count) in diagnostics.iter().zip([4, 4, 3, 3]) {
+        let diagnostics = diagnostics.as_array().unwrap();
+        assert_eq!(diagnostics.len(), count, "{diagnostics:#?}");
+        for diagnostic in diagnostics {
+            let message = diagnostic["message"].as_str().unwrap();
+            assert!(
+                DOUBTS.iter().any(|words| message.contains(words)),
+                "{message}"
+            );
+            assert_eq!(diagnostic["severity"], "warning");
+            assert_eq!(diagnostic["source"], "machine");
+        }
+    }
+    for name in ["0001/candidate", "0003/incumbent"] {
+        let log = place.read(format!("{GATED}/runs/{name}.log"));
+        for words in DOUBTS {
+            assert_eq!(log.matches(words).count(), 1, "{words}: {log}");
+        }
+    }
+}
+
+#[test]
+fn nothing_makes_a_metric_without_noise_doubtful() {
+    let place = Place::new(&[("t", "x\n")]);
+    let eval = disturbed(&place);
+    let init = ["init", "-t", "t", "--name", "gated", "--eval", &eval];
+    let objective = ["--metric", "n", "--direction", "higher", "--deterministic"];
+    let made = place.run(&[&init[..], &objective].concat());
+    place.write("t", "y\n");
+    for outcome in [made, place.run(&["run"])] {
+        assert!(!outcome.stderr.contains("warning"), "{outcome:#?}");
+        outcome.succeeds();
+    }
+    assert!(
+        !place
+            .read(format!("{GATED}/journal.jsonl"))
+            .contains("machine")
+    );
+}
+
+#[test]
+fn evaluate_tells_what_makes_its_values_doubtful() {
+    let place = Place::bare("folder");
+    let eval = disturbed(&place);
+    let outcome = place.run(&["evaluate", "--json", "--eval", &eval]);
+    each(DOUBTS, |words| {
+        assert!(outcome.stderr.contains(words), "{outcome:#?}");
+    });
+    let value: Value = serde_json::from_str(&outcome.succeeds()).unwrap();
+    assert_eq!(value["diagnostics"].as_array().unwrap().len(), 4);
+    place.write("file", "x");
+    let quiet = place.run(&["evaluate", "-e", "benchmark_size"]);
+    assert_eq!(quiet.stderr, "");
 }

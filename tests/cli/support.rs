@@ -119,6 +119,8 @@ impl Place {
             .env("HOME", self.home())
             // One cache for all tests: components are compiled once, not once a test.
             .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+            // What this machine does meanwhile is told to nobody.
+            .env("AUTORESEARCH_SYSTEM_ROOT", self.outside("system"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_AUTHOR_NAME", "Tester")
             .env("GIT_AUTHOR_EMAIL", "tester@localhost")
