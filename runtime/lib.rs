@@ -8,6 +8,7 @@
 //! | [`stats`] | the statistics |
 //! | [`decision`] | measurements and policy to a verdict with its reason |
 //! | [`session`] | a session as a state machine without I/O: what to do next |
+//! | [`requirement`] | what a guard requires of a metric |
 //! | [`evaluator`] | what an evaluator says of itself; the owner's settings checked against it |
 //! | [`agent`] | for each agent: how it is started, and what its output tells |
 //! | [`experiment`] | `experiment.toml`, and the original tool's `config.cfg`: their keys, defaults and checks |
@@ -59,7 +60,7 @@
 //!
 //! # Invariants
 //!
-//! 1. [`session`], [`decision`], [`stats`] and [`measure`] touch no file, process, clock,
+//! 1. [`session`], [`decision`], [`requirement`], [`stats`] and [`measure`] touch no file, process, clock,
 //!    environment or wasmtime; time and randomness come in as values.
 //! 2. Only [`host`] names wasmtime, and types generated from the WIT stop inside it. Only
 //!    [`process`] starts processes; only [`git`] runs git; only `cli::ui` prints; only [`experiment`]
@@ -119,6 +120,7 @@ pub mod process;
 pub mod project;
 pub mod prompt;
 pub mod proposer;
+pub mod requirement;
 pub mod runlog;
 pub mod session;
 pub mod stats;
