@@ -7,7 +7,7 @@ use crate::directories;
 use crate::driver::{Lab, Notice, Notify, branch_exists};
 use crate::environment::Environment;
 use crate::evaluator::Given;
-use crate::experiment::{DEFAULT_BUDGET, Experiment, Id};
+use crate::experiment::{Call, DEFAULT_BUDGET, Experiment, Id};
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::host::{Host, Limits};
@@ -108,8 +108,11 @@ impl Plan {
                 .hint("choose another name, or rename that branch")
             });
         }
-        let instrument =
-            Instrument::load(host, &self.experiment, &self.parameters, &project.directory)?;
+        let call = Call {
+            parameters: self.parameters.clone(),
+            ..self.experiment.objective.call()
+        };
+        let instrument = Instrument::load(host, &self.experiment, &call, &project.directory)?;
         // Whoever it is now, so that another installation does not change what is measured.
         self.experiment.model = instrument
             .model

@@ -1,4 +1,5 @@
-//! An evaluator made ready for an objective: loaded, its settings checked, its metric chosen.
+//! An evaluator made ready to be called: loaded, its settings checked; and an objective's metric,
+//! chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use crate::agent;
 use crate::catalog::{self, Component};
 use crate::decision::Policy;
-use crate::evaluator::{Descriptor, Given, Settings, is_name};
-use crate::experiment::{Experiment, ModelSettings};
+use crate::evaluator::{Descriptor, Settings, is_name};
+use crate::experiment::{Call, Experiment, ModelSettings};
 use crate::failure::{Exit, Failure};
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
@@ -36,23 +37,22 @@ pub struct Surroundings<'a> {
 }
 
 impl Instrument {
-    /// Loads an experiment's evaluator and checks the owner's settings against it. `parameters` are
-    /// used instead of the objective's own; `base` is what a path to the evaluator is relative to.
+    /// Loads one of an experiment's evaluators and checks the owner's settings against it. `base` is
+    /// what a path to the evaluator is relative to.
     pub fn load(
         host: &Host,
         experiment: &Experiment,
-        parameters: &BTreeMap<String, Given>,
+        call: &Call<'_>,
         base: &Path,
     ) -> Result<Self, Failure> {
-        let objective = &experiment.objective;
         affinity::check(&experiment.limits.cpus)?;
         let (component, evaluator) =
-            load_evaluator(host, &objective.evaluator, base, &experiment.limits)?;
+            load_evaluator(host, call.evaluator, base, &experiment.limits)?;
         let settings = evaluator
             .descriptor()
-            .settings(parameters, &objective.commands)?;
+            .settings(&call.parameters, call.commands)?;
         let model = if evaluator.descriptor().uses_model {
-            let model = model(host, experiment.model.as_ref(), &objective.evaluator)?;
+            let model = model(host, experiment.model.as_ref(), call.evaluator)?;
             Some(Arc::new(model))
         } else {
             None

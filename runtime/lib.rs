@@ -25,7 +25,7 @@
 //! | [`project`] | the user's project and where its experiments are |
 //! | [`workspace`] | the target, in the checkout and in the worktrees |
 //! | [`detour`] | installed dependencies that lead back into the checkout |
-//! | [`instrument`] | an evaluator made ready for an objective |
+//! | [`instrument`] | an evaluator made ready to be called |
 //! | [`files`] | writing files as a whole |
 //! | [`lock`] | one process at a time |
 //! | [`measuring`] | one measurement at a time on this machine |

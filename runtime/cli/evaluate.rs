@@ -7,6 +7,7 @@ use super::arguments::EvaluatorArgs;
 use crate::conditions::Conditions;
 use crate::directories;
 use crate::evaluator::Value;
+use crate::experiment::Call;
 use crate::failure::{Exit, Failure};
 use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument, Surroundings};
@@ -45,12 +46,11 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         })?;
     context.watch_signals()?;
     let host = context.host()?;
-    let instrument = Instrument::load(
-        &host,
-        &experiment,
-        &arguments.evaluator.parameters()?,
-        &directory,
-    )?;
+    let call = Call {
+        parameters: arguments.evaluator.parameters()?,
+        ..experiment.objective.call()
+    };
+    let instrument = Instrument::load(&host, &experiment, &call, &directory)?;
     let descriptor = instrument.evaluator.descriptor();
     if let Some(name) = &experiment.objective.metric {
         instrument::check_metric(descriptor, name)?;

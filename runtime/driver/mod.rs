@@ -218,12 +218,8 @@ impl<'a> Lab<'a> {
         cancel: Cancel,
     ) -> Result<Self, Failure> {
         let experiment = &found.experiment;
-        let instrument = Instrument::load(
-            host,
-            experiment,
-            &experiment.given_parameters(),
-            &project.directory,
-        )?;
+        let call = experiment.objective.call();
+        let instrument = Instrument::load(host, experiment, &call, &project.directory)?;
         let policy = instrument::policy(instrument.evaluator.descriptor(), experiment)?;
         let workspace = Workspace::new(project, &found.id, state);
         let environment = found.experiment.environment.variables();

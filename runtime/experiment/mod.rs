@@ -206,6 +206,39 @@ pub struct Objective {
     pub commands: BTreeMap<String, CommandLine>,
 }
 
+/// How an evaluator is called, as settings say it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call<'a> {
+    pub evaluator: &'a str,
+    /// Before their types are known.
+    pub parameters: BTreeMap<String, Given>,
+    pub commands: &'a BTreeMap<String, CommandLine>,
+}
+
+impl<'a> Call<'a> {
+    fn new(
+        evaluator: &'a str,
+        parameters: &BTreeMap<String, toml::Value>,
+        commands: &'a BTreeMap<String, CommandLine>,
+    ) -> Self {
+        Self {
+            evaluator,
+            parameters: parameters
+                .iter()
+                .map(|(name, value)| (name.clone(), Given::Toml(value.clone())))
+                .collect(),
+            commands,
+        }
+    }
+}
+
+impl Objective {
+    /// How its evaluator is called.
+    pub fn call(&self) -> Call<'_> {
+        Call::new(&self.evaluator, &self.parameters, &self.commands)
+    }
+}
+
 /// Who proposes changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -443,15 +476,6 @@ impl Experiment {
     /// The wall time after which an evaluation is ended.
     pub fn time_limit(&self) -> Duration {
         self.budget.mul_f64(HARD_LIMIT)
-    }
-
-    /// The parameters, before their types are known.
-    pub fn given_parameters(&self) -> BTreeMap<String, Given> {
-        self.objective
-            .parameters
-            .iter()
-            .map(|(name, value)| (name.clone(), Given::Toml(value.clone())))
-            .collect()
     }
 
     fn check(&self) -> Result<(), String> {
