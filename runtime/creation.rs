@@ -10,6 +10,7 @@ use crate::evaluator::Given;
 use crate::experiment::{Call, DEFAULT_BUDGET, Experiment, Id};
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::guard::Guard;
 use crate::host::{Host, Limits};
 use crate::instrument::Instrument;
 use crate::journal::Journal;
@@ -113,11 +114,14 @@ impl Plan {
             ..self.experiment.objective.call()
         };
         let instrument = Instrument::load(host, &self.experiment, &call, &project.directory)?;
+        let guards = Guard::load_all(host, &self.experiment, &project.directory)?;
         // Whoever it is now, so that another installation does not change what is measured.
-        self.experiment.model = instrument
-            .model
-            .as_ref()
+        let instruments = guards.iter().map(|guard| &guard.instrument);
+        let model = std::iter::once(&instrument)
+            .chain(instruments)
+            .find_map(|instrument| instrument.model.as_ref())
             .map(|model| model.settings().clone());
+        self.experiment.model = model;
         // Only what was given: a default that changes with the evaluator is to change here too.
         self.experiment.objective.parameters = instrument
             .settings
@@ -160,6 +164,7 @@ impl Plan {
                 &experiment.environment,
             )
             && asked_for(&self.experiment.model, &None, &experiment.model)
+            && asked_for(&self.experiment.guard, &Vec::new(), &experiment.guard)
             && asked.evaluator == there.evaluator
             && (asked.metric.is_none() || asked.metric == there.metric)
             && (asked.direction.is_none() || asked.direction == there.direction)

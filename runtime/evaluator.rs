@@ -233,6 +233,22 @@ impl SettingsError {
             }
         }
     }
+
+    /// What to do about it where the settings are a guard's, which only the experiment's file has.
+    pub fn hint_for_guard(&self) -> String {
+        match self {
+            SettingsError::WrongType { name, expected, .. } => {
+                format!("write one {expected}: `parameters.{name} = ...` under its `[[guard]]`")
+            }
+            SettingsError::MissingParameter { name, .. } => {
+                format!("write `parameters.{name} = ...` under its `[[guard]]`")
+            }
+            SettingsError::UnboundRole { name, .. } => {
+                format!("write `commands.{name} = \"YOUR COMMAND\"` under its `[[guard]]`")
+            }
+            _ => self.hint(),
+        }
+    }
 }
 
 impl Descriptor {

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::agent;
 use crate::catalog::{self, Component};
 use crate::decision::Policy;
@@ -16,6 +18,7 @@ use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report}
 use crate::journal::EvaluatorIdentity;
 use crate::model::Model;
 use crate::process::{Cancel, CommandLine, affinity};
+use crate::requirement::Requirement;
 
 /// An evaluator with the settings to call it with.
 pub struct Instrument {
@@ -50,7 +53,14 @@ impl Instrument {
             load_evaluator(host, call.evaluator, base, &experiment.limits)?;
         let settings = evaluator
             .descriptor()
-            .settings(&call.parameters, call.commands)?;
+            .settings(&call.parameters, call.commands)
+            .map_err(|error| {
+                if call.is_guards {
+                    Failure::input(error.to_string()).hint(error.hint_for_guard())
+                } else {
+                    error.into()
+                }
+            })?;
         let model = if evaluator.descriptor().uses_model {
             let model = model(host, experiment.model.as_ref(), call.evaluator)?;
             Some(Arc::new(model))
@@ -87,8 +97,19 @@ impl Instrument {
         host.evaluate(&self.evaluator, &evaluation, observer)
     }
 
-    /// A digest of everything that decides what a value means.
+    /// A digest of everything that decides what a value of the objective means.
     pub fn meaning(&self, experiment: &Experiment, policy: &Policy) -> String {
+        self.digest(experiment, [json!(policy.metric), json!(policy.direction)])
+    }
+
+    /// The same for a guard. What it requires belongs to it: that must be held against the incumbent
+    /// too.
+    pub fn guard_meaning(&self, experiment: &Experiment, requirements: &[&Requirement]) -> String {
+        self.digest(experiment, [json!("guard"), json!(requirements)])
+    }
+
+    fn digest(&self, experiment: &Experiment, sought: [serde_json::Value; 2]) -> String {
+        let [sought, how] = sought;
         let settings = &self.settings;
         let commands: BTreeMap<&String, &[String]> = settings
             .commands
@@ -105,10 +126,10 @@ impl Instrument {
             )
         });
         let cpus: BTreeSet<u32> = experiment.limits.cpus.iter().copied().collect();
-        let mut parts = serde_json::json!([
+        let mut parts = json!([
             self.component.digest,
-            policy.metric,
-            policy.direction,
+            sought,
+            how,
             settings.parameters,
             commands,
             experiment.target,
@@ -120,7 +141,7 @@ impl Instrument {
         if let Some(parts) = parts.as_array_mut()
             && !cpus.is_empty()
         {
-            parts.push(serde_json::json!({ "cpus": cpus }));
+            parts.push(json!({ "cpus": cpus }));
         }
         catalog::digest(parts.to_string().as_bytes())
     }
@@ -198,6 +219,14 @@ pub fn not_reported(descriptor: &Descriptor, metric: &str) -> String {
     }
 }
 
+/// The failure where somebody says of a metric what the evaluator says.
+pub fn says_itself(metric: &str) -> Failure {
+    Failure::input(format!(
+        "the evaluator itself says whether `{metric}` is deterministic"
+    ))
+    .hint("leave `deterministic` away")
+}
+
 /// The rule for an objective's metric.
 pub fn policy(descriptor: &Descriptor, experiment: &Experiment) -> Result<Policy, Failure> {
     let objective = &experiment.objective;
@@ -230,10 +259,7 @@ pub fn policy(descriptor: &Descriptor, experiment: &Experiment) -> Result<Policy
         })?;
     let deterministic = match (declared, objective.deterministic) {
         (Some(_), Some(_)) => {
-            return Err(Failure::input(format!(
-                "the evaluator itself says whether `{name}` is deterministic"
-            ))
-            .hint("leave `deterministic` away"));
+            return Err(says_itself(name));
         }
         (Some(metric), None) => metric.deterministic,
         (None, given) => given.unwrap_or(false),

@@ -26,6 +26,7 @@
 //! | [`workspace`] | the target, in the checkout and in the worktrees |
 //! | [`detour`] | installed dependencies that lead back into the checkout |
 //! | [`instrument`] | an evaluator made ready to be called |
+//! | [`guard`] | an evaluator made ready for what must hold besides the objective |
 //! | [`files`] | writing files as a whole |
 //! | [`lock`] | one process at a time |
 //! | [`measuring`] | one measurement at a time on this machine |
@@ -109,6 +110,7 @@ pub mod experiment;
 pub mod failure;
 pub mod files;
 pub mod git;
+pub mod guard;
 pub mod host;
 pub mod instrument;
 pub mod journal;

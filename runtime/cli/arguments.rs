@@ -179,6 +179,7 @@ impl EvaluatorArgs {
                 commands: self.commands()?,
             },
             decision: DecisionSettings::default(),
+            guard: Vec::new(),
             agent: None,
             model: self.model()?,
             workspace: Workspace::default(),

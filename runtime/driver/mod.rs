@@ -20,6 +20,7 @@ use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::git::{ConfigGuard, Repository};
+use crate::guard::Guard;
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
 use crate::instrument::{self, Instrument, Surroundings};
 use crate::journal::{
@@ -193,6 +194,7 @@ pub struct Lab<'a> {
     project: &'a Project,
     found: Found,
     instrument: Instrument,
+    guards: Vec<Guard>,
     policy: Policy,
     workspace: Workspace,
     environment: Vec<(OsString, OsString)>,
@@ -205,7 +207,7 @@ pub struct Lab<'a> {
 }
 
 impl<'a> Lab<'a> {
-    /// Loads the evaluator and checks the settings; touches neither worktrees nor the journal.
+    /// Loads the evaluators and checks the settings; touches neither worktrees nor the journal.
     ///
     /// `cancel` ends whatever is being done.
     pub fn open(
@@ -221,6 +223,7 @@ impl<'a> Lab<'a> {
         let call = experiment.objective.call();
         let instrument = Instrument::load(host, experiment, &call, &project.directory)?;
         let policy = instrument::policy(instrument.evaluator.descriptor(), experiment)?;
+        let guards = Guard::load_all(host, experiment, &project.directory)?;
         let workspace = Workspace::new(project, &found.id, state);
         let environment = found.experiment.environment.variables();
         let configuration = Mutex::new(ConfigGuard::new(&project.repository));
@@ -230,6 +233,7 @@ impl<'a> Lab<'a> {
             project,
             found,
             instrument,
+            guards,
             policy,
             workspace,
             environment,
@@ -243,6 +247,10 @@ impl<'a> Lab<'a> {
 
     pub fn instrument(&self) -> &Instrument {
         &self.instrument
+    }
+
+    pub fn guards(&self) -> &[Guard] {
+        &self.guards
     }
 
     pub fn policy(&self) -> &Policy {

@@ -114,6 +114,7 @@ pub(super) fn parse(bytes: &[u8], project: &Path) -> Result<Experiment, ConfigEr
     let values = values(text)?;
     let needed = |key| values.get(key).copied().ok_or(ConfigError::Missing(key));
     Ok(Experiment {
+        guard: Vec::new(),
         agent: None,
         model: None,
         version: VERSION,

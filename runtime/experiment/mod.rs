@@ -24,6 +24,13 @@
 //! confirm_rounds = 3                # fresh ones, whose estimate is the one that is told
 //! prefer_simpler = false            # keep what is as good and has fewer lines
 //!
+//! [[guard]]                         # what must hold besides; any number of them
+//! evaluator = "test_pass_rate"
+//! require = ["pass_rate >= 1", "total >= incumbent"]     # see `requirement`
+//! deterministic = false             # only for metrics that the evaluator does not declare
+//! parameters = { report = "out/*.xml" }
+//! commands.test = ["pytest", "-q"]
+//!
 //! [agent]                           # who proposes changes with `run --loop`
 //! name = "claude"                   # or: command = "my-agent --prompt-on-stdin"
 //! model = "sonnet"
@@ -71,6 +78,7 @@ use crate::evaluator::Given;
 use crate::host::Limits;
 use crate::measure::Direction;
 use crate::process::CommandLine;
+use crate::requirement::Requirement;
 
 pub use config::ConfigError;
 pub use decision::DecisionSettings;
@@ -175,6 +183,8 @@ pub struct Experiment {
     pub objective: Objective,
     #[serde(default, skip_serializing_if = "is_default")]
     pub decision: DecisionSettings,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guard: Vec<GuardSettings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentSettings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,6 +216,22 @@ pub struct Objective {
     pub commands: BTreeMap<String, CommandLine>,
 }
 
+/// An evaluator, and what must hold of its metrics for a candidate to be kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardSettings {
+    pub evaluator: String,
+    /// At least one.
+    pub require: Vec<Requirement>,
+    /// For metrics that the evaluator does not declare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deterministic: Option<bool>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, toml::Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, CommandLine>,
+}
+
 /// How an evaluator is called, as settings say it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call<'a> {
@@ -213,6 +239,8 @@ pub struct Call<'a> {
     /// Before their types are known.
     pub parameters: BTreeMap<String, Given>,
     pub commands: &'a BTreeMap<String, CommandLine>,
+    /// It is a guard's: the command line does not set it.
+    pub is_guards: bool,
 }
 
 impl<'a> Call<'a> {
@@ -228,6 +256,17 @@ impl<'a> Call<'a> {
                 .map(|(name, value)| (name.clone(), Given::Toml(value.clone())))
                 .collect(),
             commands,
+            is_guards: false,
+        }
+    }
+}
+
+impl GuardSettings {
+    /// How its evaluator is called.
+    pub fn call(&self) -> Call<'_> {
+        Call {
+            is_guards: true,
+            ..Call::new(&self.evaluator, &self.parameters, &self.commands)
         }
     }
 }
@@ -491,6 +530,14 @@ impl Experiment {
         }
         check_budget(self.budget)?;
         self.decision.check()?;
+        for guard in &self.guard {
+            if guard.require.is_empty() {
+                return Err(format!(
+                    "the guard `{}` requires nothing: `require` is a list such as [\"pass_rate >= 1\"]",
+                    guard.evaluator
+                ));
+            }
+        }
         if let Some(agent) = &self.agent {
             agent.check()?;
         }
@@ -599,6 +646,16 @@ mod tests {
         min_improvement = "2%"
         parameters = { runs = 7 }
         commands.benchmark = ["python", "bench.py"]
+        [[guard]]
+        evaluator = "test_pass_rate"
+        require = ["pass_rate >= 1", "total >= incumbent"]
+        parameters = { report = "out.xml" }
+        commands.test = ["pytest", "-q"]
+        [[guard]]
+        evaluator = "command"
+        require = ["warnings <= incumbent + 5%"]
+        deterministic = true
+        commands.command = "make lint | tail -1"
         [agent]
         command = "propose it"
         timeout = "1h"
@@ -636,6 +693,7 @@ mod tests {
         for (from, to) in [
             ("budget =", "colour = 1\nbudget ="),
             ("metric =", "colour = 1\nmetric ="),
+            ("require =", "colour = 1\nrequire ="),
             ("memory_mib", "colour"),
             ("share", "colour"),
             ("fix_attempts", "colour"),
@@ -646,6 +704,23 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_bad_requirement_is_shown_where_it_stands() {
+        let text = WHOLE.replacen("total >= incumbent", "total => incumbent", 1);
+        match Experiment::parse(&text) {
+            Err(ExperimentError::Syntax(text)) => {
+                for part in [
+                    "total => incumbent\"]",
+                    "^^^",
+                    "`=>` is no comparison; write `>=`",
+                ] {
+                    assert!(text.contains(part), "{part:?} is not in {text}");
+                }
+            }
+            other => panic!("{other:?}"),
         }
     }
 
@@ -675,6 +750,7 @@ mod tests {
             (".venv", "src/../../x"),
             ("90s", "0s"),
             ("90s", "8d"),
+            ("[\"pass_rate >= 1\", \"total >= incumbent\"]", "[]"),
             ("\"X\"", "\"A=B\""),
             (
                 "command = \"propose",
@@ -704,6 +780,9 @@ mod tests {
             ("\"lower\"", "\"down\""),
             ("[2, 3]", "3"),
             ("[2, 3]", "[-1]"),
+            ("pass_rate >= 1", "pass_rate => 1"),
+            ("require = [\"pass_rate >= 1\", \"total >= incumbent\"]", ""),
+            ("[[guard]]", "[guard]"),
         ] {
             let result = Experiment::parse(&WHOLE.replacen(from, to, 1));
             assert!(
