@@ -174,6 +174,7 @@ mod tests {
             incumbent_value: 6.0,
             description: description.to_owned(),
             reason: "worse".to_owned(),
+            by_guard: false,
         }
     }
 
@@ -193,6 +194,7 @@ mod tests {
             incumbent: &Incumbent {
                 commit: "a".repeat(40),
                 value: 6.0,
+                guards: vec![],
             },
             failure,
             fix: false,

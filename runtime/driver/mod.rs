@@ -313,6 +313,7 @@ impl<'a> Lab<'a> {
             diagnostics: sample.report.diagnostics,
             meaning: self.meaning(),
             evaluator: self.instrument.identity(),
+            guards: vec![],
             model: sample.report.model,
             seconds: started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),

@@ -335,7 +335,9 @@ impl Lab<'_> {
             return Some("it changes nothing".to_owned());
         }
         history
-            .judged_as(&contents.digest())
+            .judged_as(&contents.digest(), |meaning| {
+                self.guards.iter().any(|guard| guard.meaning == meaning)
+            })
             .map(|n| format!("it is the same as try {n}"))
     }
 

@@ -495,6 +495,8 @@ impl Turn {
             incumbent_measurements: in_one(&self.incumbent_reports),
             evidence,
             diagnostics,
+            guards: vec![],
+            objective_seconds: None,
             model: self.model.clone(),
             seconds: self.started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),

@@ -48,6 +48,8 @@ impl Lab<'_> {
             incumbent_measurements: vec![],
             evidence: None,
             diagnostics: vec![],
+            guards: vec![],
+            objective_seconds: None,
             model: None,
             seconds: 0.0,
             sandbox: SANDBOX.to_owned(),

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::record::{Baseline, Event, Judged, Try};
+use super::record::{Baseline, Event, GuardResult, Judged, Try};
 use crate::decision::{Noise, Verdict};
 use crate::git::CommitId;
+use crate::measure::Measurement;
 
 /// How many of the last rows, and of the last keeps, are at hand.
 const RECENT: usize = 30;
@@ -37,8 +38,29 @@ pub struct History {
     /// What the pairs so far tell of the metric's noise.
     pub noise: Noise,
     /// By which try a content was judged.
-    seen: HashMap<String, u64>,
+    seen: HashMap<String, Seen>,
+    /// By the digest of their definition.
+    guards: HashMap<String, GuardPast>,
+    /// How long measuring the objective took last.
+    objective_seconds: Option<f64>,
     last: Option<Try>,
+}
+
+/// A content that was judged.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    n: u64,
+    /// The digest of the guard that discarded it.
+    guard: Option<String>,
+}
+
+/// What is known of a guard.
+#[derive(Debug, Clone, PartialEq)]
+struct GuardPast {
+    /// What was measured first.
+    first: Vec<Measurement>,
+    /// How long it took last where it held.
+    seconds: f64,
 }
 
 /// A try and what became of it, in short.
@@ -50,6 +72,8 @@ pub struct Row {
     pub incumbent_value: f64,
     pub description: String,
     pub reason: String,
+    /// A guard discarded it.
+    pub by_guard: bool,
 }
 
 /// The best kept candidate so far.
@@ -57,6 +81,15 @@ pub struct Row {
 pub struct Incumbent {
     pub commit: CommitId,
     pub value: f64,
+    /// What its guards measured.
+    pub guards: Vec<GuardResult>,
+}
+
+impl Incumbent {
+    /// What a guard measured, by the digest of its definition.
+    pub fn guard(&self, meaning: &str) -> Option<&GuardResult> {
+        self.guards.iter().find(|guard| guard.meaning == meaning)
+    }
 }
 
 impl History {
@@ -79,11 +112,19 @@ impl History {
                     // Other files may be others too: an old content is a new candidate.
                     self.seen.clear();
                 }
+                self.add_guards(&baseline.guards);
                 self.incumbent = Some(Incumbent {
                     commit: baseline.commit.clone(),
                     value: baseline.value,
+                    guards: baseline.guards.clone(),
                 });
                 self.baseline = Some(baseline);
+            }
+            Event::Guards(guarded) => {
+                self.add_guards(&guarded.guards);
+                if let Some(incumbent) = &mut self.incumbent {
+                    incumbent.guards = guarded.guards;
+                }
             }
             Event::Try(candidate) => {
                 self.tries = candidate.n;
@@ -116,16 +157,45 @@ impl History {
         }
     }
 
+    fn add_guards(&mut self, results: &[GuardResult]) {
+        for result in results.iter().filter(|result| result.failed.is_none()) {
+            self.guards
+                .entry(result.meaning.clone())
+                .and_modify(|past| past.seconds = result.seconds)
+                .or_insert_with(|| GuardPast {
+                    first: result.measurements.clone(),
+                    seconds: result.seconds,
+                });
+        }
+    }
+
     fn add_row(&mut self, candidate: &Try, judged: &Judged) {
         if let Some(evidence) = &judged.evidence {
             self.noise.learn(evidence, judged.verdict == Verdict::Keep);
         }
+        self.add_guards(&judged.guards);
+        self.objective_seconds = judged.objective_seconds.or(self.objective_seconds);
+        let failed_guard = judged.failed_guard();
         self.unjudged = (judged.unjudged && candidate.agent.is_some()).then(|| candidate.clone());
         if !judged.unjudged {
             // One that was thrown away for something else may come again without that.
-            let measured = judged.value.is_some() || judged.verdict == Verdict::Crash;
+            let measured = judged.value.is_some()
+                || judged.verdict == Verdict::Crash
+                || failed_guard.is_some();
             if let Some(content) = candidate.content.as_ref().filter(|_| measured) {
-                self.seen.entry(content.clone()).or_insert(candidate.n);
+                let seen = Seen {
+                    n: candidate.n,
+                    guard: failed_guard.map(|guard| guard.meaning.clone()),
+                };
+                self.seen
+                    .entry(content.clone())
+                    .and_modify(|before| {
+                        // What a guard discarded may have been tried again without that guard.
+                        if before.guard.is_some() {
+                            *before = seen.clone();
+                        }
+                    })
+                    .or_insert(seen);
             }
             self.since_keep += 1;
         }
@@ -136,11 +206,13 @@ impl History {
             incumbent_value: judged.incumbent_value,
             description: candidate.description.clone(),
             reason: judged.reason.clone(),
+            by_guard: failed_guard.is_some(),
         };
         if let (Verdict::Keep, Some(value)) = (judged.verdict, judged.value) {
             self.incumbent = Some(Incumbent {
                 commit: judged.kept_commit(candidate).to_owned(),
                 value,
+                guards: judged.guards.clone(),
             });
             self.since_keep = 0;
             push(&mut self.kept, row.clone());
@@ -148,9 +220,32 @@ impl History {
         push(&mut self.recent, row);
     }
 
-    /// The try by which a content was judged, if one was, against the other files as they are.
-    pub fn judged_as(&self, content: &str) -> Option<u64> {
-        self.seen.get(content).copied()
+    /// The try by which a content was judged, if one was, against the other files as they are and,
+    /// where a guard discarded it, one that is there still: `is_guard` says so of the digest of a
+    /// definition.
+    pub fn judged_as(&self, content: &str, is_guard: impl Fn(&str) -> bool) -> Option<u64> {
+        self.seen
+            .get(content)
+            .filter(|seen| seen.guard.as_deref().is_none_or(is_guard))
+            .map(|seen| seen.n)
+    }
+
+    /// What a guard, by the digest of its definition, measured first; nothing where it never did.
+    pub fn guard_at_first(&self, meaning: &str) -> &[Measurement] {
+        self.guards
+            .get(meaning)
+            .map_or(&[], |past| past.first.as_slice())
+    }
+
+    /// How long a guard took last where it held.
+    pub fn guard_seconds(&self, meaning: &str) -> Option<f64> {
+        self.guards.get(meaning).map(|past| past.seconds)
+    }
+
+    /// How long measuring the objective took last; or the baseline, with all that belongs to it.
+    pub fn objective_seconds(&self) -> Option<f64> {
+        self.objective_seconds
+            .or(self.baseline.as_ref().map(|baseline| baseline.seconds))
     }
 }
 

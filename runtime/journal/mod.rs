@@ -2,11 +2,13 @@
 //!
 //! `journal.jsonl` holds one JSON object a line, only ever appended to, and synced to the disk
 //! before any state that it describes is changed. Every line has `v` (the format's version: 3;
-//! 2, which lacks the evidence of rounds, and 1, which lacks what an agent used, are read too),
-//! `time` (UTC, RFC 3339) and `event`:
+//! 2, which lacks guards and the evidence of rounds, and 1, which lacks what an agent used, are
+//! read too), `time` (UTC, RFC 3339) and `event`:
 //!
 //! - `baseline`: the incumbent was measured: its commit, value and measurements, and the digest of
-//!   everything that decides what a value means (evaluator, settings, metric).
+//!   everything that decides what a value means (evaluator, settings, metric); and its guards'
+//!   values, each with such a digest of its own.
+//! - `guards`: the incumbent's guards were measured, because some are new or defined anew.
 //! - `try`: a candidate was taken up: its number, commit, parent and description, a digest of its
 //!   content, and what its agent used. A proposal with nothing in it has its parent's commit.
 //! - `verdict`: what became of it, with the reason and the measurements of both sides. A kept
@@ -37,8 +39,8 @@ use crate::lock::{Lock, LockError};
 use crate::text;
 pub use history::{History, Incumbent, Row};
 pub use record::{
-    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, Judged, ModelUse, Qualification, Record,
-    Try,
+    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, Judged, ModelUse,
+    Qualification, Record, Try,
 };
 use table::{Rows, TSV_HEADER, Table};
 
@@ -278,6 +280,7 @@ fn each_record(
 mod tests {
     use super::*;
     use crate::decision::Verdict;
+    use crate::measure::Measurement;
 
     fn baseline(value: f64) -> Event {
         Event::Baseline(Baseline {
@@ -294,8 +297,9 @@ mod tests {
                 version: "1".into(),
                 sha256: String::new(),
             },
+            guards: vec![],
             model: None,
-            seconds: 0.0,
+            seconds: 4.0,
             sandbox: "none".into(),
         })
     }
@@ -325,6 +329,8 @@ mod tests {
             incumbent_measurements: vec![],
             evidence: None,
             diagnostics: vec![],
+            guards: vec![],
+            objective_seconds: None,
             model: None,
             seconds: 0.0,
             sandbox: "none".into(),
@@ -432,15 +438,11 @@ mod tests {
 
     #[test]
     fn journals_of_older_versions_are_read_and_continued() {
-        for (old, kept) in [
-            (
-                include_bytes!("../../tests/fixtures/journal-v1.jsonl").as_slice(),
-                "eb7260e",
-            ),
-            (
-                include_bytes!("../../tests/fixtures/journal-v2.jsonl").as_slice(),
-                "7672e6e",
-            ),
+        let first: &[u8] = include_bytes!("../../tests/fixtures/journal-v1.jsonl");
+        let second: &[u8] = include_bytes!("../../tests/fixtures/journal-v2.jsonl");
+        for (old, counts, best, commit) in [
+            (first, (3, 1, 1, 1), 6.0, "eb7260e"),
+            (second, (4, 2, 1, 1), 3.0, "d7f2b34"),
         ] {
             let directory = tempfile::tempdir().unwrap();
             std::fs::write(directory.path().join("journal.jsonl"), old).unwrap();
@@ -453,21 +455,100 @@ mod tests {
                     history.discards,
                     history.crashes
                 ),
-                (3, 1, 1, 1)
+                counts
             );
             let incumbent = history.incumbent.clone().unwrap();
-            assert_eq!((incumbent.value, &incumbent.commit[..7]), (6.0, kept));
+            assert_eq!((incumbent.value, &incumbent.commit[..7]), (best, commit));
+            assert_eq!(incumbent.guards, []);
+            let keeps = history.keeps;
+            let next = history.tries + 1;
             let rows = table(directory.path());
-            journal.append(candidate(4, "new")).unwrap();
+            journal.append(candidate(next, "new")).unwrap();
             journal
-                .append(verdict(4, Verdict::Keep, Some(5.0)))
+                .append(verdict(next, Verdict::Keep, Some(1.0)))
                 .unwrap();
             drop(journal);
-            assert_eq!(read(directory.path()).unwrap().keeps, 2);
+            assert_eq!(read(directory.path()).unwrap().keeps, keeps + 1);
             assert!(table(directory.path()).starts_with(&rows));
             let text = std::fs::read(directory.path().join("journal.jsonl")).unwrap();
             assert!(text.starts_with(old));
         }
+    }
+
+    fn guard(meaning: &str, value: f64, failed: Option<&str>) -> GuardResult {
+        GuardResult {
+            name: "g".into(),
+            sha256: String::new(),
+            meaning: meaning.into(),
+            measurements: vec![Measurement {
+                metric: "m".into(),
+                samples: vec![value],
+            }],
+            incumbent_measurements: vec![],
+            seconds: value,
+            failed: failed.map(str::to_owned),
+        }
+    }
+
+    fn guarded(event: Event, results: &[GuardResult]) -> Event {
+        match event {
+            Event::Baseline(baseline) => Event::Baseline(Baseline {
+                guards: results.to_vec(),
+                ..baseline
+            }),
+            Event::Verdict(judged) => Event::Verdict(Box::new(Judged {
+                guards: results.to_vec(),
+                objective_seconds: judged.value,
+                ..*judged
+            })),
+            event => event,
+        }
+    }
+
+    #[test]
+    fn guards_are_told_by_their_definition() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path()).unwrap();
+        let kept = verdict(1, Verdict::Keep, Some(8.0));
+        let discarded = verdict(2, Verdict::Discard, Some(7.0));
+        for event in [
+            guarded(baseline(10.0), &[guard("a", 1.0, None)]),
+            candidate(1, "one"),
+            guarded(kept, &[guard("a", 2.0, None)]),
+            candidate(2, "two"),
+            guarded(discarded, &[guard("a", 3.0, Some("m < 3"))]),
+        ] {
+            journal.append(event).unwrap();
+        }
+        let value = |results: &[Measurement]| results[0].value();
+        let history = journal.history();
+        let incumbent = history.incumbent.as_ref().unwrap();
+        assert_eq!(value(&incumbent.guard("a").unwrap().measurements), 2.0);
+        assert_eq!(value(history.guard_at_first("a")), 1.0);
+        // A failure may be quicker or slower than what is usual.
+        assert_eq!(history.guard_seconds("a"), Some(2.0));
+        assert_eq!(history.objective_seconds(), Some(7.0));
+        assert_eq!(history.guard_at_first("b"), []);
+        assert_eq!(history.guard_seconds("b"), None);
+        assert!(incumbent.guard("b").is_none());
+        // What a guard discarded is known for as long as there is that guard.
+        assert_eq!(history.judged_as("two", |meaning| meaning == "a"), Some(2));
+        assert_eq!(history.judged_as("two", |_| false), None);
+
+        let others = [guard("b", 5.0, None)];
+        journal
+            .append(Event::Guards(Guarded {
+                commit: "a".repeat(40),
+                guards: others.to_vec(),
+                model: None,
+            }))
+            .unwrap();
+        let live = journal.history().clone();
+        let incumbent = live.incumbent.as_ref().unwrap();
+        assert_eq!((incumbent.value, &incumbent.guards[..]), (8.0, &others[..]));
+        drop(journal);
+        assert_eq!(read(directory.path()).unwrap(), live);
+        assert_eq!(table(directory.path()).lines().count(), 4);
     }
 
     #[test]
@@ -477,16 +558,16 @@ mod tests {
         for event in [candidate(1, "a"), verdict(1, Verdict::Discard, Some(11.0))] {
             history.add(event);
         }
-        assert_eq!(history.judged_as("a"), Some(1));
-        assert_eq!(history.judged_as("b"), None);
+        assert_eq!(history.judged_as("a", |_| true), Some(1));
+        assert_eq!(history.judged_as("b", |_| true), None);
         history.add(baseline(10.5));
-        assert_eq!(history.judged_as("a"), Some(1));
+        assert_eq!(history.judged_as("a", |_| true), Some(1));
         let mut elsewhere = baseline(9.0);
         if let Event::Baseline(baseline) = &mut elsewhere {
             baseline.commit = "b".repeat(40);
         }
         history.add(elsewhere);
-        assert_eq!(history.judged_as("a"), None);
+        assert_eq!(history.judged_as("a", |_| true), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct Record {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
     Baseline(Baseline),
+    Guards(Guarded),
     Try(Try),
     Verdict(Box<Judged>),
     Settled { n: u64 },
@@ -65,12 +66,48 @@ pub struct Baseline {
     pub evaluator: EvaluatorIdentity,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnostics: Vec<Diagnostic>,
+    /// What each guard measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardResult>,
     /// What the measurement asked of a language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelUse>,
     pub seconds: f64,
     /// What confined the commands.
     pub sandbox: String,
+}
+
+/// The guards' values of the incumbent, where they are of guards that are new or defined anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guarded {
+    pub commit: CommitId,
+    /// Those that are as they were too.
+    pub guards: Vec<GuardResult>,
+    /// What the measurements asked of a language model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelUse>,
+}
+
+/// What a guard measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardResult {
+    pub name: String,
+    /// The evaluator's digest.
+    pub sha256: String,
+    /// Digest of the guard's definition; another digest makes values incomparable.
+    pub meaning: String,
+    /// Where there was more than one, the samples are their values.
+    pub measurements: Vec<Measurement>,
+    /// Of the incumbent beside the candidate; empty where it was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incumbent_measurements: Vec<Measurement>,
+    /// How long all of it took.
+    pub seconds: f64,
+    /// The requirement that did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// Which evaluator measured.
@@ -184,6 +221,12 @@ pub struct Judged {
     pub evidence: Option<Evidence>,
     #[serde(default)]
     pub diagnostics: Vec<Diagnostic>,
+    /// What the guards measured of the candidate, in the order in which they did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardResult>,
+    /// How long measuring the objective took, where there are guards to be put in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective_seconds: Option<f64>,
     /// What the measurements asked of a language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelUse>,
@@ -193,6 +236,11 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// The guard that discarded it.
+    pub fn failed_guard(&self) -> Option<&GuardResult> {
+        self.guards.iter().find(|guard| guard.failed.is_some())
+    }
+
     /// The commit by which a kept candidate is known.
     pub fn kept_commit<'a>(&'a self, candidate: &'a Try) -> &'a str {
         self.commit.as_deref().unwrap_or(&candidate.commit)

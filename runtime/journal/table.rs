@@ -57,7 +57,7 @@ impl Rows {
                     judged.reason.as_str(),
                 )
             }
-            Event::Settled { .. } | Event::Qualification(_) => return None,
+            Event::Guards(_) | Event::Settled { .. } | Event::Qualification(_) => return None,
         };
         Some(format!(
             "{}\t{}\t{status}\t{}\t{n}\t{}\t{}\n",
