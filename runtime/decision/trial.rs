@@ -398,12 +398,12 @@ impl Trial {
             n => format!(", {n} of them fresh to confirm"),
         };
         format!(
-            "{what}: {} {}{interval}; {} rounds{confirming}, e-value {} of {}",
+            "{what}: {} {}{interval}; {} rounds{confirming}, e-value {} ({} asked)",
             self.policy.metric,
             change(incumbent, candidate, &self.policy.unit),
             evidence.rounds.len(),
-            number(round_to(evidence.e_value, 3)),
-            number(round_to(1.0 / self.alpha, 3)),
+            round_to(evidence.e_value, 3),
+            round_to(1.0 / self.alpha, 3),
         )
     }
 }
