@@ -9,6 +9,7 @@ mod live;
 mod plan;
 mod qualify;
 mod run;
+mod show;
 mod status;
 mod ui;
 
@@ -79,6 +80,7 @@ enum Command {
     Run(run::Args),
     Evaluate(evaluate::Args),
     List(list::Args),
+    Show(show::Args),
     Status(status::Args),
     #[command(subcommand)]
     Evaluator(evaluator::Command),
@@ -171,6 +173,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&context, &arguments),
         Command::List(arguments) => list::run(&context, &arguments),
+        Command::Show(arguments) => show::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Evaluator(command) => evaluator::run(&context, &command),
     }

@@ -275,7 +275,7 @@ impl Ui {
             )),
             Notice::Trying(candidate) => {
                 let name = format!("try {}", candidate.n);
-                let by = candidate.agent.as_ref().map_or(String::new(), by);
+                let by = candidate.agent.as_ref().map_or(String::new(), |agent| format!(" ({})", by(agent)));
                 if candidate.description == name {
                     self.info(&format!("{name}{by}"));
                 } else {
@@ -436,12 +436,12 @@ fn first(files: &[std::path::PathBuf]) -> String {
         .map_or_else(String::new, |path| path.display().to_string())
 }
 
-/// ` (claude, 41.2 s, $0.03)`.
-fn by(agent: &AgentUse) -> String {
+/// `claude, 41.2 s, $0.03`.
+pub(super) fn by(agent: &AgentUse) -> String {
     let cost = agent
         .cost_usd
         .map_or(String::new(), |cost| format!(", ${cost:.2}"));
-    format!(" ({}, {}{cost})", agent.name, seconds(agent.seconds))
+    format!("{}, {}{cost}", agent.name, seconds(agent.seconds))
 }
 
 /// What clap says of a command line: help on standard output, mistakes on standard error.

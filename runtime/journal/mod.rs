@@ -221,6 +221,25 @@ pub fn read(directory: &Path) -> Result<History, JournalError> {
     Ok(history)
 }
 
+/// A try and its verdict, if it has one yet. Takes no part in the journal, as [`read`].
+pub fn find(directory: &Path, n: u64) -> Result<Option<(Try, Option<Judged>)>, JournalError> {
+    let path = directory.join("journal.jsonl");
+    let mut found = None;
+    let mut verdict = None;
+    match File::open(&path) {
+        Ok(file) => {
+            each_record(&path, &file, |record| match record.event {
+                Event::Try(candidate) if candidate.n == n => found = Some(candidate),
+                Event::Verdict(judged) if judged.n == n => verdict = Some(*judged),
+                _ => {}
+            })?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(JournalError::Io { path, cause }),
+    }
+    Ok(found.map(|candidate| (candidate, verdict)))
+}
+
 /// Calls `each` with every record, and returns the length of what is whole lines: the end may be
 /// torn.
 fn each_record(

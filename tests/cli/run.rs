@@ -428,6 +428,22 @@ fn a_noisy_metric_is_measured_on_both_sides() {
             assert!(judged["reason"].as_str().unwrap().contains("e-value"));
         }
     }
+    let shown = place.run(&["show", "1"]).succeeds();
+    for words in [
+        "verdict    keep: better: n 100 -> 50",
+        "better by  50",
+        "round 7    100 -> 50\n",
+        "round 10   100 -> 50  to confirm",
+        "of 100 that a keep takes (alpha 0.01)",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let shown = place.run(&["show", "3", "--json"]).succeeds();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["verdict"]["verdict"], "crash");
+    place.run(&["show", "9"]).fails(3, "has no try 9");
+    place.run(&["show", "1", "-x", "a/b"]).fails(3, "a/b");
+    assert_eq!(place.run(&["show", "0"]).code, 2);
     assert_consistent(&place, "custom/t-command");
 }
 
