@@ -55,7 +55,7 @@ impl Instrument {
             .descriptor()
             .settings(&call.parameters, call.commands)
             .map_err(|error| {
-                if call.is_guards {
+                if call.for_guard {
                     Failure::input(error.to_string()).hint(error.hint_for_guard())
                 } else {
                     error.into()

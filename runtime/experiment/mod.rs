@@ -239,8 +239,8 @@ pub struct Call<'a> {
     /// Before their types are known.
     pub parameters: BTreeMap<String, Given>,
     pub commands: &'a BTreeMap<String, CommandLine>,
-    /// It is a guard's: the command line does not set it.
-    pub is_guards: bool,
+    /// A guard calls it: the command line does not set any of this.
+    pub for_guard: bool,
 }
 
 impl<'a> Call<'a> {
@@ -256,7 +256,7 @@ impl<'a> Call<'a> {
                 .map(|(name, value)| (name.clone(), Given::Toml(value.clone())))
                 .collect(),
             commands,
-            is_guards: false,
+            for_guard: false,
         }
     }
 }
@@ -265,7 +265,7 @@ impl GuardSettings {
     /// How its evaluator is called.
     pub fn call(&self) -> Call<'_> {
         Call {
-            is_guards: true,
+            for_guard: true,
             ..Call::new(&self.evaluator, &self.parameters, &self.commands)
         }
     }
