@@ -37,6 +37,8 @@ pub enum Doing {
     },
     /// One side, in this round from 0.
     Measuring(Side, u32),
+    /// A guard measures one side.
+    Guarding(String, Side),
     /// The incumbent against itself, in this round from 0.
     Qualifying(u32),
     /// With nonsense in the target's place.
@@ -54,15 +56,14 @@ impl std::fmt::Display for Doing {
             Doing::SettingUp(line) => write!(f, "setting up the worktree: {line}"),
             Doing::Asking { agent, .. } => write!(f, "{agent} is working"),
             Doing::Measuring(side, round) => {
-                let side = match side {
-                    Side::Candidate => "candidate",
-                    Side::Incumbent => "incumbent",
-                };
-                write!(f, "measuring the {side}")?;
+                write!(f, "measuring the {}", called(*side))?;
                 match round {
                     0 => Ok(()),
                     round => write!(f, ", round {}", round + 1),
                 }
+            }
+            Doing::Guarding(name, side) => {
+                write!(f, "measuring the {} by the guard {name}", called(*side))
             }
             Doing::Qualifying(round) => {
                 write!(
@@ -77,6 +78,13 @@ impl std::fmt::Display for Doing {
                 f.write_str("waiting for another measurement on this machine to end")
             }
         }
+    }
+}
+
+fn called(side: Side) -> &'static str {
+    match side {
+        Side::Candidate => "candidate",
+        Side::Incumbent => "incumbent",
     }
 }
 

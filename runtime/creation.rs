@@ -207,11 +207,12 @@ pub fn create(
         return Err(exists(&found.id, &found.directory));
     }
     notify(Notice::Needs(&found.experiment.workspace));
-    let undo = Undo::new(&found.directory);
+    let undo = Undo::new(&found.directory, lab.guards());
     let written = lab
         .measure_baseline(&project.repository.head)
         .and_then(|baseline| {
             notify(Notice::Baseline(&baseline));
+            notify(Notice::Guards(&baseline.guards));
             write(project, &found, &lab, constraints.as_deref())?;
             let mut journal = Journal::open(&found.directory)?;
             lab.start(&mut journal, baseline)
@@ -244,7 +245,10 @@ struct Undo {
 }
 
 impl Undo {
-    fn new(experiment: &Path) -> Self {
+    fn new(experiment: &Path, guards: &[Guard]) -> Self {
+        let logs = guards
+            .iter()
+            .map(|guard| format!("runs/0000/{}.log", guard.log("baseline")));
         let files = [
             DEFINITION,
             "program.md",
@@ -259,6 +263,7 @@ impl Undo {
             files: files
                 .iter()
                 .map(|name| experiment.join(name))
+                .chain(logs.map(|log| experiment.join(log)))
                 .filter(new)
                 .collect(),
             directories: ["runs/0000", "runs", "", "..", "../.."]

@@ -96,6 +96,11 @@ impl Guard {
         })
     }
 
+    /// What the log of a side is called.
+    pub fn log(&self, of: &str) -> String {
+        format!("{of}-{}", self.name)
+    }
+
     pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
         self.rules.iter().map(|rule| &rule.requirement)
     }

@@ -27,7 +27,9 @@ pub struct Brief<'a> {
     pub policy: &'a Policy,
     pub history: &'a History,
     pub incumbent: &'a Incumbent,
-    /// The end of what the last try left, where it crashed.
+    /// What must hold besides, a guard each.
+    pub requirements: &'a [String],
+    /// The end of what the last try left, where it crashed or a guard discarded it.
     pub failure: Option<&'a str>,
     /// The crashed candidate stands in the worktree and is to be mended.
     pub fix: bool,
@@ -64,6 +66,16 @@ pub fn prompt(brief: &Brief<'_>) -> String {
         );
     } else {
         out.push_str("The target as it stands here is the best version so far.\n\n");
+    }
+    if !brief.requirements.is_empty() {
+        out.push_str(
+            "# What must hold\n\nOther programs measure this too. A change after which one of these does not hold is \
+             thrown away, however good it is otherwise. `incumbent` is the best version so far, `baseline` the first.\n\n",
+        );
+        for requirement in brief.requirements {
+            let _ = writeln!(out, "- {requirement}");
+        }
+        out.push('\n');
     }
     let program = text::clean(brief.program.trim(), PROGRAM_LIMIT);
     if !program.is_empty() {
@@ -196,6 +208,7 @@ mod tests {
                 value: 6.0,
                 guards: vec![],
             },
+            requirements: &["tests: `pass_rate >= 1` (now 1)".to_owned()],
             failure,
             fix: false,
         })
@@ -216,6 +229,8 @@ mod tests {
             "`size_bytes` lower",
             "- `src/a.py`",
             "> Make it small.",
+            "# What must hold",
+            "- tests: `pass_rate >= 1` (now 1)\n",
             "Best: 6 bytes, from 9 bytes at the start",
             "| 2 | keep | 5 | an old good idea | worse |",
             "| 40 | discard | 5 | a \\| b c | worse |",

@@ -23,10 +23,25 @@ pub fn directory(experiment: &Path, n: u64) -> std::io::Result<PathBuf> {
     Ok(directory)
 }
 
+/// The log of a try's side that was written last: guards have one each, `candidate-NAME.log`.
+pub fn last(experiment: &Path, n: u64, side: &str) -> Option<PathBuf> {
+    let is_of_side = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_suffix(".log")
+            .and_then(|name| name.strip_prefix(side))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    std::fs::read_dir(experiment.join(format!("runs/{n:04}")))
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_of_side)
+        .max_by_key(|path| path.metadata().and_then(|file| file.modified()).ok())
+}
+
 /// The end of a log, cleaned; empty where there is none.
-pub fn end(experiment: &Path, n: u64, name: &str) -> String {
+pub fn end(log: &Path) -> String {
     let read = || {
-        let mut file = File::open(experiment.join(format!("runs/{n:04}/{name}.log")))?;
+        let mut file = File::open(log)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
         let mut bytes = Vec::new();

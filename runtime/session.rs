@@ -15,12 +15,17 @@ pub const UNFIT_IN_A_ROW: u32 = 10;
 pub enum Step {
     /// Measure the incumbent and record it as the baseline; then [`Session::baseline`].
     MeasureBaseline,
+    /// Measure the guards on the incumbent and record that; then [`Session::guards_known`].
+    MeasureGuards,
     /// Get a candidate and record the try; then [`Session::proposed`], [`Session::unfit`] or
     /// [`Session::finish`].
     Propose(Task),
     /// Measure one side, in this round from 0; then [`Session::measured`], [`Session::crashed`] or
     /// [`Session::unjudged`].
     Measure(Side, u32),
+    /// Hold the guard of this place in the experiment against the candidate; then
+    /// [`Session::guarded`], [`Session::crashed`] or [`Session::unjudged`].
+    Guard(usize),
     /// Record the judgement and put it into effect; then [`Session::recorded`].
     Record(Box<Judgement>),
     Finish(Ended),
@@ -63,6 +68,38 @@ pub struct Judgement {
     pub incumbent: f64,
     /// For a metric with noise that was measured.
     pub evidence: Option<Evidence>,
+}
+
+/// When each guard, by its place in the experiment, has its turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Order {
+    /// Before the objective is measured.
+    pub before: Vec<usize>,
+    /// After it, for a candidate that would be kept.
+    pub after: Vec<usize>,
+}
+
+impl Order {
+    /// From what the guards and the objective are expected to take, in seconds: first what is
+    /// cheaper, so that a candidate fails fast. What is unknown may take any time.
+    pub fn cheapest_first(guards: &[Option<f64>], objective: Option<f64>) -> Self {
+        let mut expected: Vec<(f64, usize)> = guards
+            .iter()
+            .map(|seconds| seconds.unwrap_or(f64::INFINITY))
+            .zip(0..)
+            .collect();
+        // Stable: of two that take as long, the one that stands first.
+        expected.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let objective = objective.unwrap_or(f64::INFINITY);
+        let (before, after): (Vec<_>, Vec<_>) = expected
+            .into_iter()
+            .partition(|(seconds, _)| *seconds < objective);
+        let places = |guards: Vec<(f64, usize)>| guards.into_iter().map(|(_, at)| at).collect();
+        Self {
+            before: places(before),
+            after: places(after),
+        }
+    }
 }
 
 /// Why a session is over.
@@ -122,6 +159,12 @@ pub struct Spent {
 enum Stage {
     Ready,
     Measuring(Box<Measuring>),
+    /// Guards are held against the candidate before the next stage.
+    Guarding {
+        /// The next one last.
+        left: Vec<usize>,
+        next: Box<Stage>,
+    },
     Ruled {
         judgement: Box<Judgement>,
         /// Whether it came to a measurement.
@@ -209,12 +252,28 @@ impl Coins {
     }
 }
 
+impl Stage {
+    /// The stage once these guards hold, in their order.
+    fn behind(guards: &[usize], next: Stage) -> Stage {
+        if guards.is_empty() {
+            return next;
+        }
+        Stage::Guarding {
+            left: guards.iter().rev().copied().collect(),
+            next: Box::new(next),
+        }
+    }
+}
+
 /// A session that judges candidates.
 #[derive(Debug)]
 pub struct Session {
     policy: Policy,
     bounds: Bounds,
     incumbent: Option<f64>,
+    /// Whether the guards were measured on the incumbent.
+    guards_known: bool,
+    order: Order,
     stage: Stage,
     /// Verdicts so far.
     tries: u64,
@@ -233,6 +292,8 @@ impl Session {
             policy,
             bounds,
             incumbent,
+            guards_known: true,
+            order: Order::default(),
             stage: Stage::Ready,
             tries: 0,
             crashes_in_a_row: 0,
@@ -242,10 +303,26 @@ impl Session {
         }
     }
 
+    /// The guards, or some of them, are yet to be measured on the incumbent.
+    pub fn guards_unknown(&mut self) {
+        self.guards_known = false;
+    }
+
+    /// The guards were measured on the incumbent, and that is recorded.
+    pub fn guards_known(&mut self) {
+        self.guards_known = true;
+    }
+
+    /// When the guards have their turn from the next candidate on.
+    pub fn guard_in(&mut self, order: Order) {
+        self.order = order;
+    }
+
     /// What to do next. Asking again changes nothing.
     pub fn next_step(&self, spent: &Spent) -> Step {
         match &self.stage {
             Stage::Ready if self.incumbent.is_none() => Step::MeasureBaseline,
+            Stage::Ready if !self.guards_known => Step::MeasureGuards,
             Stage::Ready => match self.over(spent) {
                 Some(ended) => Step::Finish(ended),
                 None if self.fixes_left.is_some_and(|left| left > 0) => Step::Propose(Task::Fix),
@@ -253,6 +330,10 @@ impl Session {
             },
             Stage::Measuring(measuring) => match measuring.left.last() {
                 Some(side) => Step::Measure(*side, measuring.round()),
+                None => Step::Finish(Ended::Stopped),
+            },
+            Stage::Guarding { left, .. } => match left.last() {
+                Some(index) => Step::Guard(*index),
                 None => Step::Finish(Ended::Stopped),
             },
             Stage::Ruled { judgement, .. } => Step::Record(judgement.clone()),
@@ -277,9 +358,10 @@ impl Session {
         }
     }
 
-    /// The incumbent's value was measured and recorded.
+    /// The incumbent's value was measured and recorded, and so were its guards'.
     pub fn baseline(&mut self, value: f64) {
         self.incumbent = Some(value);
+        self.guards_known = true;
     }
 
     /// There is a candidate. A metric with noise is measured on both sides in each round, in random
@@ -306,7 +388,8 @@ impl Session {
             took: Duration::ZERO,
         };
         measuring.begin_round();
-        self.stage = Stage::Measuring(Box::new(measuring));
+        let measuring = Stage::Measuring(Box::new(measuring));
+        self.stage = Stage::behind(&self.order.before, measuring);
     }
 
     /// What was proposed, if anything, is not to be measured.
@@ -327,16 +410,40 @@ impl Session {
             Side::Incumbent => measuring.incumbent = value,
         }
         if let Some(judgement) = measuring.conclude(&self.policy) {
-            self.stage = Stage::Ruled {
+            let guards = match judgement.ruling.verdict {
+                Verdict::Keep => self.order.after.as_slice(),
+                Verdict::Discard | Verdict::Crash => &[],
+            };
+            let ruled = Stage::Ruled {
                 judgement: Box::new(judgement),
                 fit: true,
             };
+            self.stage = Stage::behind(guards, ruled);
+        }
+    }
+
+    /// A guard holds, or does not for this reason, which discards the candidate.
+    pub fn guarded(&mut self, index: usize, broken: Option<String>) {
+        let Stage::Guarding { left, next } = &mut self.stage else {
+            return;
+        };
+        left.retain(|other| *other != index);
+        let is_last = left.is_empty();
+        match (broken, &mut **next) {
+            (None, next) if is_last => self.stage = std::mem::replace(next, Stage::Ready),
+            (None, _) => {}
+            // What was measured before is told all the same.
+            (Some(reason), Stage::Ruled { judgement, .. }) => {
+                judgement.ruling = Ruling::discard(reason);
+                self.stage = std::mem::replace(next, Stage::Ready);
+            }
+            (Some(reason), _) => self.rule(Ruling::discard(reason), true),
         }
     }
 
     /// The candidate could not be measured.
     pub fn crashed(&mut self, reason: impl Into<String>) {
-        if let Stage::Measuring(_) = self.stage {
+        if let Stage::Measuring(_) | Stage::Guarding { .. } = self.stage {
             self.rule(Ruling::crash(reason), true);
         }
     }
@@ -593,5 +700,109 @@ mod tests {
         session.proposed(Task::Improve, ANY);
         session.unjudged();
         assert_eq!(next(&session), IMPROVE);
+    }
+
+    /// A session with two guards before the objective and two after it, at its first candidate.
+    fn guarded_session() -> Session {
+        let mut session = session(true, Some(10.0), Bounds::default());
+        session.guard_in(Order {
+            before: vec![3, 0],
+            after: vec![1, 2],
+        });
+        session.proposed(Task::Improve, ANY);
+        session
+    }
+
+    #[test]
+    fn cheap_guards_come_before_the_objective_and_the_others_after_it() {
+        let mut session = guarded_session();
+        let mut steps = vec![];
+        loop {
+            let step = next(&session);
+            match step {
+                Step::Guard(index) => session.guarded(index, None),
+                Step::Measure(side, _) => session.measured(side, 9.0, Duration::ZERO),
+                _ => break,
+            }
+            steps.push(step);
+        }
+        let expected = [
+            Step::Guard(3),
+            Step::Guard(0),
+            Step::Measure(Side::Candidate, 0),
+            Step::Guard(1),
+            Step::Guard(2),
+        ];
+        assert_eq!(steps, expected);
+        assert_eq!(ruling(&session), (Verdict::Keep, Some(9.0), 10.0));
+        session.recorded();
+        assert_eq!(next(&session), IMPROVE);
+        // What the objective discards needs no more guards.
+        session.proposed(Task::Improve, ANY);
+        session.guarded(3, None);
+        session.guarded(0, None);
+        session.measured(Side::Candidate, 9.5, Duration::ZERO);
+        assert_eq!(ruling(&session), (Verdict::Discard, Some(9.5), 9.0));
+    }
+
+    #[test]
+    fn a_guard_that_does_not_hold_discards_at_once() {
+        for (holding, value) in [(0, None), (1, None), (2, Some(9.0)), (3, Some(9.0))] {
+            let mut session = guarded_session();
+            let mut held = 0;
+            while let Step::Guard(_) | Step::Measure(..) = next(&session) {
+                match next(&session) {
+                    Step::Guard(index) if held == holding => {
+                        session.guarded(index, Some("guard g: too big".to_owned()));
+                    }
+                    Step::Guard(index) => {
+                        session.guarded(index, None);
+                        held += 1;
+                    }
+                    _ => session.measured(Side::Candidate, 9.0, Duration::ZERO),
+                }
+            }
+            assert_eq!(held, holding);
+            assert_eq!(ruling(&session), (Verdict::Discard, value, 10.0));
+            session.recorded();
+            assert_eq!(next(&session), IMPROVE);
+        }
+    }
+
+    #[test]
+    fn a_guard_may_crash_and_nobody_may_judge() {
+        let mut session = guarded_session();
+        session.crashed("guard g: exit code 1");
+        assert_eq!(ruling(&session), (Verdict::Crash, None, 10.0));
+        session.recorded();
+        session.proposed(Task::Improve, ANY);
+        session.unjudged();
+        assert_eq!(next(&session), IMPROVE);
+    }
+
+    #[test]
+    fn guards_are_measured_on_the_incumbent_before_anything_is_tried() {
+        let mut known = session(true, Some(1.0), Bounds::default());
+        known.guards_unknown();
+        assert_eq!(next(&known), Step::MeasureGuards);
+        known.guards_known();
+        assert_eq!(next(&known), IMPROVE);
+        let mut new = session(true, None, Bounds::default());
+        new.guards_unknown();
+        assert_eq!(next(&new), Step::MeasureBaseline);
+        new.baseline(1.0);
+        assert_eq!(next(&new), IMPROVE);
+    }
+
+    #[test]
+    fn the_order_is_by_what_each_takes() {
+        let order = |guards: &[Option<f64>], objective| {
+            let Order { before, after } = Order::cheapest_first(guards, objective);
+            (before, after)
+        };
+        let guards = [Some(9.0), Some(0.5), None, Some(0.25), Some(0.5), Some(5.0)];
+        assert_eq!(order(&guards, Some(5.0)), (vec![3, 1, 4], vec![5, 0, 2]));
+        assert_eq!(order(&guards, None), (vec![3, 1, 4, 5, 0], vec![2]));
+        assert_eq!(order(&[], Some(1.0)), (vec![], vec![]));
     }
 }

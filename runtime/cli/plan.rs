@@ -8,6 +8,7 @@ use crate::decision::{Policy, change, number};
 use crate::driver::Lab;
 use crate::failure::Failure;
 use crate::git;
+use crate::instrument::Instrument;
 use crate::journal;
 use crate::project::Project;
 use crate::proposer::Request;
@@ -50,13 +51,43 @@ pub(super) fn show(
     for (name, value) in &instrument.settings.parameters {
         data("parameter", &format!("{name} = {value}"));
     }
-    for (role, line) in &instrument.settings.commands {
-        let how = if line.uses_shell() {
-            "with sh -c"
-        } else {
-            "directly"
+    let commands = |instrument: &Instrument| {
+        for (role, line) in &instrument.settings.commands {
+            let how = if line.uses_shell() {
+                "with sh -c"
+            } else {
+                "directly"
+            };
+            data("command", &format!("{role}: {how}: {:?}", line.argv()));
+        }
+    };
+    commands(instrument);
+    let turns = lab.order(&history);
+    let in_turn = turns
+        .before
+        .iter()
+        .map(|index| (index, "before the objective"))
+        .chain(
+            turns
+                .after
+                .iter()
+                .map(|index| (index, "for what the objective would keep")),
+        );
+    for (index, when) in in_turn {
+        let Some(guard) = lab.guards().get(*index) else {
+            continue;
         };
-        data("command", &format!("{role}: {how}: {:?}", line.argv()));
+        let requirements: Vec<String> = guard.requirements().map(ToString::to_string).collect();
+        let took = history
+            .guard_seconds(&guard.meaning)
+            .map_or("yet to be measured".to_owned(), |took| {
+                format!("{when} (it took {})", ui::seconds(took))
+            });
+        data(
+            "guard",
+            &format!("{}: {}; {took}", guard.name, requirements.join(", ")),
+        );
+        commands(&guard.instrument);
     }
     if let Some(model) = &lab.instrument().model {
         let settings = model.settings();

@@ -22,6 +22,7 @@ use crate::host::Host;
 use crate::journal::{History, Incumbent, Journal, Judged, Try};
 use crate::project::{Found, Project};
 use crate::proposer::Agent;
+use crate::runlog;
 use crate::session::{Bounds, CRASHES_IN_A_ROW, Ended, UNFIT_IN_A_ROW};
 
 /// Judge changes to the target: keep what is better, undo what is not
@@ -402,6 +403,7 @@ fn as_line(id: &str, candidate: &Try, judged: &Judged, policy: &Policy) -> serde
         "value": judged.value,
         "incumbent_value": judged.incumbent_value,
         "commit": judged.kept_commit(candidate),
+        "guards": judged.guards,
         "agent": candidate.agent,
         "model": judged.model,
         "seconds": judged.seconds,
@@ -622,13 +624,11 @@ fn show(context: &Context, project: &Project, lab: &Lab<'_>, shown: &Shown<'_>, 
         });
     }
     if judged.verdict == Verdict::Crash {
-        let directory = lab.directory().join(format!("runs/{:04}", judged.n));
         // What failed is the agent where nothing was measured.
-        let log = ["candidate.log", "agent.log"]
-            .map(|name| directory.join(name))
-            .into_iter()
-            .find(|log| log.exists())
-            .unwrap_or(directory);
+        let log = ["candidate", "agent"]
+            .iter()
+            .find_map(|who| runlog::last(lab.directory(), judged.n, who))
+            .unwrap_or_else(|| lab.directory().join(format!("runs/{:04}", judged.n)));
         let log = log
             .strip_prefix(context.path.canonicalize().unwrap_or_default())
             .unwrap_or(&log);

@@ -264,6 +264,24 @@ impl Ui {
                 decision::quantity(baseline.value, &baseline.unit),
                 seconds(baseline.seconds)
             )),
+            Notice::GuardsChanged => {
+                self.info("guards are new or were changed: measuring them on the best version");
+            }
+            Notice::Guards(results) => {
+                for result in *results {
+                    let values: Vec<String> = result
+                        .measurements
+                        .iter()
+                        .map(|m| format!("{} {}", m.metric, decision::number(m.value())))
+                        .collect();
+                    self.info(&format!(
+                        "guard {}: {} ({})",
+                        result.name,
+                        values.join(", "),
+                        seconds(result.seconds)
+                    ));
+                }
+            }
             Notice::MeaningChanged => self.info(
                 "the evaluator or its settings differ from the baseline's: measuring it again",
             ),

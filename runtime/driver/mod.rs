@@ -1,7 +1,9 @@
 //! Carry out what the session decides: worktrees, proposals, measurements, the journal, refs, the
 //! checkout.
 
+mod guards;
 mod machine;
+mod patience;
 mod proposal;
 mod qualification;
 mod run;
@@ -24,7 +26,8 @@ use crate::guard::Guard;
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
 use crate::instrument::{self, Instrument, Surroundings};
 use crate::journal::{
-    AgentUse, Baseline, Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try,
+    AgentUse, Baseline, Event as Recorded, GuardResult, History, Incumbent, Journal, Judged,
+    ModelUse, Try,
 };
 use crate::measure::Measurement;
 use crate::measuring::Measuring;
@@ -50,6 +53,10 @@ pub enum Notice<'a> {
     /// What is being done from now on.
     Doing(&'a Activity),
     Baseline(&'a Baseline),
+    /// Guards are new or defined anew, and measured on the best version.
+    GuardsChanged,
+    /// What they measured there.
+    Guards(&'a [GuardResult]),
     /// The baseline does not count any more: evaluator or settings are others.
     MeaningChanged,
     /// The branch was moved by somebody else, and the experiment goes on from where it is.
@@ -303,6 +310,8 @@ impl<'a> Lab<'a> {
                 message: format!("the baseline cannot be measured: {}", failure.message),
                 ..failure
             })?;
+        let seconds = started.elapsed().as_secs_f64();
+        let (guards, model) = self.guards_of_incumbent(&tree, &[])?;
         sample.report.diagnostics.extend(self.machine.diagnostics());
         Ok(Baseline {
             commit: commit.to_owned(),
@@ -313,9 +322,9 @@ impl<'a> Lab<'a> {
             diagnostics: sample.report.diagnostics,
             meaning: self.meaning(),
             evaluator: self.instrument.identity(),
-            guards: vec![],
-            model: sample.report.model,
-            seconds: started.elapsed().as_secs_f64(),
+            guards,
+            model: ModelUse::sum(sample.report.model, model),
+            seconds,
             sandbox: SANDBOX.to_owned(),
         })
     }
@@ -365,33 +374,63 @@ impl<'a> Lab<'a> {
         Ok(())
     }
 
-    /// Measures a worktree while nobody else measures, again where the program was stopped or the
-    /// machine asleep meanwhile.
+    /// Measures the objective in a worktree.
     fn measure(&self, tree: &Tree, n: u64, name: &str, round: u32) -> Result<Sample, Failed> {
+        let metric = &self.policy.metric;
+        let (report, took) = self.report(&self.instrument, &[metric], tree, n, name, round)?;
+        match report.measurement(metric).map(Measurement::value) {
+            Some(value) => Ok(Sample {
+                report,
+                value,
+                took,
+            }),
+            None => Err(without(report, &self.instrument, metric)),
+        }
+    }
+
+    /// Measures a worktree while nobody else measures, again where the program was stopped or the
+    /// machine asleep meanwhile, and tells how long that took. Fails where a metric is not reported.
+    fn report(
+        &self,
+        instrument: &Instrument,
+        metrics: &[&str],
+        tree: &Tree,
+        n: u64,
+        name: &str,
+        round: u32,
+    ) -> Result<(Report, Duration), Failed> {
         let measuring = self.begin_measuring(n)?;
-        loop {
+        let (report, took) = loop {
             let mark = Mark::now();
             let log = Arc::new(RunLog::open(&self.found.directory, n, name, round));
             let before = self.conditions_before();
-            let result = self.measure_once(&measuring, tree, round, &log);
+            let started = Instant::now();
+            let result = self.measure_once(&measuring, instrument, tree, round, &log);
+            let took = started.elapsed();
             let cancelled = self.cancel.is_cancelled();
             if !mark.interrupted() || cancelled {
                 if !cancelled {
                     self.conditions_after(before.as_ref(), &log);
                 }
-                return result;
+                break (result?, took);
             }
             (self.notify)(Notice::Void);
+        };
+        let missing = |metric: &&&str| report.measurement(metric).is_none();
+        match metrics.iter().find(missing) {
+            Some(metric) => Err(without(report, instrument, metric)),
+            None => Ok((report, took)),
         }
     }
 
     fn measure_once(
         &self,
         _measuring: &Measuring,
+        instrument: &Instrument,
         tree: &Tree,
         round: u32,
         log: &Arc<RunLog>,
-    ) -> Result<Sample, Failed> {
+    ) -> Result<Report, Failed> {
         let notify = Arc::clone(&self.notify);
         let observer: Observer = {
             let log = Arc::clone(log);
@@ -400,8 +439,7 @@ impl<'a> Lab<'a> {
                 notify(Notice::Evaluator(event));
             })
         };
-        let started = Instant::now();
-        let result = self.instrument.measure(
+        let result = instrument.measure(
             self.host,
             &self.found.experiment,
             &Surroundings {
@@ -412,33 +450,18 @@ impl<'a> Lab<'a> {
             },
             observer,
         );
-        let took = started.elapsed();
         log.result(&result);
-        let report = result?;
-        let metric = &self.policy.metric;
-        let value = report.measurement(metric).map(Measurement::value);
-        match value {
-            Some(value) => Ok(Sample {
-                report,
-                value,
-                took,
-            }),
-            None => Err(Failed {
-                model: report.model.map(Box::new),
-                ..Failed::silent(EvaluateError::CandidateFailed(instrument::not_reported(
-                    self.instrument.evaluator.descriptor(),
-                    metric,
-                )))
-            }),
-        }
+        result
     }
 
     /// Tells what is being done from now on, for try `n`.
     fn doing(&self, n: u64, doing: Doing) {
         let limit = match &doing {
-            Doing::Baseline | Doing::Measuring(..) | Doing::Qualifying(_) | Doing::Breaking => {
-                Some(self.found.experiment.time_limit())
-            }
+            Doing::Baseline
+            | Doing::Measuring(..)
+            | Doing::Guarding(..)
+            | Doing::Qualifying(_)
+            | Doing::Breaking => Some(self.found.experiment.time_limit()),
             Doing::SettingUp(_) => Some(worktrees::SETUP_LIMIT),
             Doing::Asking { limit, .. } => Some(*limit),
             Doing::Waiting(wait) => Some(*wait),
@@ -474,6 +497,17 @@ fn incumbent_of(history: &History) -> Result<Incumbent, Failure> {
         Failure::new(Exit::Failure, "the journal has a try and no baseline")
             .hint("move the journal away to start the experiment's record anew")
     })
+}
+
+/// A report that lacks a metric.
+fn without(report: Report, instrument: &Instrument, metric: &str) -> Failed {
+    Failed {
+        model: report.model.map(Box::new),
+        ..Failed::silent(EvaluateError::CandidateFailed(instrument::not_reported(
+            instrument.evaluator.descriptor(),
+            metric,
+        )))
+    }
 }
 
 /// A step of the session that the driver cannot follow: a mistake in this program.

@@ -348,9 +348,11 @@ impl Lab<'_> {
         let failure = history
             .recent
             .back()
-            .filter(|row| row.verdict == crate::decision::Verdict::Crash)
+            .filter(|row| row.verdict == crate::decision::Verdict::Crash || row.by_guard)
             .map(|row| {
-                let log = runlog::end(&self.found.directory, row.n, "candidate");
+                // That of the evaluator which failed, or failed it.
+                let log = runlog::last(&self.found.directory, row.n, "candidate")
+                    .map_or_else(String::new, |path| runlog::end(&path));
                 format!("{}\n{log}", row.reason)
             });
         prompt::prompt(&Brief {
@@ -359,6 +361,7 @@ impl Lab<'_> {
             policy: &self.policy,
             history,
             incumbent,
+            requirements: &self.requirements(incumbent),
             failure: failure.as_deref(),
             fix,
         })
@@ -494,6 +497,9 @@ impl Place {
             reports: Vec::new(),
             incumbent_reports: Vec::new(),
             model: None,
+            objective: Duration::ZERO,
+            guards: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 }

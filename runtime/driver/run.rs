@@ -3,22 +3,22 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
-use super::proposal::{FIRST_WAIT, LONGEST_WAIT, Proposed};
-use super::{
-    Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Sample, Tally, incumbent_of, out_of_step,
-};
+use super::patience::Subject;
+use super::proposal::Proposed;
+use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
 use crate::decision::Verdict;
 use crate::detour;
 use crate::failure::Failure;
 use crate::git::Stamps;
-use crate::host::{EvaluateError, Failed, Report};
-use crate::journal::{Event as Recorded, History, Incumbent, Journal, Judged, ModelUse, Try};
+use crate::host::Report;
+use crate::journal::{
+    Event as Recorded, GuardResult, History, Incumbent, Journal, Judged, ModelUse, Try,
+};
 use crate::measure::{Diagnostic, Measurement};
 use crate::prompt::STUCK_AFTER;
 use crate::session::{
     Bounds, Candidate, Coins, Ended, Judgement, Session, Side, Spent, Step, Task,
 };
-use crate::text;
 use crate::workspace::{Contents, Tree};
 
 impl Lab<'_> {
@@ -66,11 +66,18 @@ impl Lab<'_> {
             .as_ref()
             .filter(|_| comparable && moved.is_none())
             .map(|incumbent| incumbent.value);
+        let mut session = Session::new(self.policy.clone(), bounds, known);
+        if incumbent
+            .as_ref()
+            .is_some_and(|incumbent| !self.knows_guards(incumbent))
+        {
+            session.guards_unknown();
+        }
         let mut run = Run {
             lab: self,
             proposer,
             bounds,
-            session: Session::new(self.policy.clone(), bounds, known),
+            session,
             started: Instant::now(),
             tally: Tally::default(),
             turn: None,
@@ -98,10 +105,10 @@ pub(super) struct Run<'a> {
     pub(super) lab: &'a Lab<'a>,
     proposer: Proposer<'a>,
     pub(super) bounds: Bounds,
-    session: Session,
+    pub(super) session: Session,
     pub(super) started: Instant,
     pub(super) tally: Tally,
-    turn: Option<Turn>,
+    pub(super) turn: Option<Turn>,
     /// The candidate that crashed last, to be mended.
     pub(super) crashed: Option<(u64, Contents)>,
     last: Option<(Try, Judged)>,
@@ -121,8 +128,10 @@ impl Run<'_> {
             }
             let done = match step {
                 Step::MeasureBaseline => self.measure_baseline(journal, start),
+                Step::MeasureGuards => self.measure_guards(journal),
                 Step::Propose(task) => self.propose(journal, task),
-                Step::Measure(side, round) => self.measure(journal, side, round),
+                Step::Measure(side, round) => self.timed(|run| run.measure(journal, side, round)),
+                Step::Guard(index) => self.guard(journal, index),
                 Step::Record(judgement) => self.record(journal, *judgement),
                 Step::Finish(ended) => return Ok(ended),
             };
@@ -145,6 +154,7 @@ impl Run<'_> {
             None => lab.measure_baseline(&lab.start_commit()?)?,
         };
         (lab.notify)(Notice::Baseline(&baseline));
+        (lab.notify)(Notice::Guards(&baseline.guards));
         self.tally.asked(baseline.model.as_ref());
         self.session.baseline(baseline.value);
         if start.is_some() {
@@ -184,6 +194,7 @@ impl Run<'_> {
             Proposed::Candidate(turn) => {
                 let candidate = lab.on_trial(journal.history(), &incumbent, &turn);
                 self.take_up(journal, *turn)?;
+                self.session.guard_in(lab.order(journal.history()));
                 self.session.proposed(task, candidate);
             }
             Proposed::Unfit(turn, ruling) => {
@@ -204,77 +215,39 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Does a part of measuring the objective, and takes down how long that took.
+    fn timed(
+        &mut self,
+        measure: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let started = Instant::now();
+        let done = measure(self);
+        if let Some(turn) = &mut self.turn {
+            turn.objective += started.elapsed();
+        }
+        done
+    }
+
     /// Measures one side, in a round from 0.
     fn measure(&mut self, journal: &mut Journal, side: Side, round: u32) -> Result<(), Failure> {
         let lab = self.lab;
-        let unattended = self.bounds.unattended;
-        let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
-        lab.check_git()?;
-        if let Err(failure) = lab.prepare_round(turn, side, round) {
-            if side == Side::Candidate {
-                let reason = format!("its commands break its worktree: {}", failure.message);
-                self.session.crashed(text::clean_line(&reason, 500));
-                return Ok(());
-            }
-            let candidate = turn.candidate.clone();
-            lab.give_up(journal, &candidate, &format!("not judged: {failure}"))?;
-            return Err(failure);
-        }
-        let (tree, _) = turn.side(side)?;
-        let n = turn.candidate.n;
-        let patience = self.bounds.unattended.then_some(Patience {
-            time: self.bounds.time,
-            started: self.started,
-        });
-        let place = Place {
-            tree,
-            n,
+        let n = self.turn.as_ref().ok_or_else(out_of_step)?.candidate.n;
+        let subject = Subject {
             side,
-            round,
+            doing: Doing::Measuring(side, round),
+            guard: None,
         };
-        let mut measured = lab.measure_when_answered(patience, &place, &mut self.tally);
-        if let Err(failed) = &measured
-            && unattended
-            && let EvaluateError::NoAnswer { later: true, .. } = failed.error
-            && !lab.cancel.is_cancelled()
-        {
-            let candidate = turn.candidate.clone();
-            self.session.finish(Ended::Time);
-            return lab.give_up(journal, &candidate, &format!("not judged: {failed}"));
-        }
-        let blameless = |failed: &Failed| {
-            let candidates = side == Side::Candidate && failed.error.blames_candidate();
-            !candidates && !lab.cancel.is_cancelled()
-        };
-        if let Some(failed) = measured.as_ref().err().filter(|failed| blameless(failed))
-            && unattended
-        {
-            // A hiccup is no reason to end a night.
-            (lab.notify)(Notice::MeasuringAgain(&cannot_measure(side, failed)));
-            measured = lab.measure(tree, n, name(side), round);
-            self.tally.asked(asked(&measured));
-        }
-        turn.model = ModelUse::sum(turn.model.take(), asked(&measured).cloned());
-        match measured {
-            Ok(sample) => {
-                match side {
-                    Side::Candidate => turn.reports.push(sample.report),
-                    Side::Incumbent => turn.incumbent_reports.push(sample.report),
-                }
-                self.session.measured(side, sample.value, sample.took);
+        let measured = self.measure_patiently(journal, &subject, |tree| {
+            let sample = lab.measure(tree, n, name(side), round)?;
+            Ok((sample.report, (sample.value, sample.took)))
+        })?;
+        let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
+        if let Some((report, (value, took))) = measured {
+            match side {
+                Side::Candidate => turn.reports.push(report),
+                Side::Incumbent => turn.incumbent_reports.push(report),
             }
-            // It is seen to after this.
-            Err(_) if lab.cancel.is_cancelled() => {}
-            Err(failed) if !blameless(&failed) => {
-                self.session
-                    .crashed(text::clean_line(&failed.to_string(), 500));
-            }
-            Err(failed) => {
-                let failure = cannot_measure(side, &failed);
-                let candidate = turn.candidate.clone();
-                lab.give_up(journal, &candidate, &format!("not judged: {failure}"))?;
-                return Err(failure);
-            }
+            self.session.measured(side, value, took);
         }
         Ok(())
     }
@@ -286,6 +259,9 @@ impl Run<'_> {
         let turn = self.turn.take().ok_or_else(out_of_step)?;
         let mut judged = turn.judged(judgement);
         judged.diagnostics.extend(lab.machine.diagnostics());
+        if !lab.guards.is_empty() && judged.value.is_some() {
+            judged.objective_seconds = Some(turn.objective.as_secs_f64());
+        }
         if judged.verdict == Verdict::Keep {
             judged.commit = Some(lab.with_values(&turn.candidate, &judged)?);
         }
@@ -324,52 +300,7 @@ impl Run<'_> {
     }
 }
 
-/// How long a run may wait for a model's answer.
-#[derive(Clone, Copy)]
-struct Patience {
-    /// Of the whole run; no end where it is none.
-    time: Option<Duration>,
-    started: Instant,
-}
-
-type Measured = Result<Sample, Failed>;
-
-/// What is to be measured.
-struct Place<'a> {
-    tree: &'a Tree,
-    /// The try.
-    n: u64,
-    side: Side,
-    /// From 0.
-    round: u32,
-}
-
 impl Lab<'_> {
-    /// Makes a side's worktree fit for one more round: what is measured is what was committed, whatever
-    /// the commands of the round before have done to it.
-    fn prepare_round(&self, turn: &mut Turn, side: Side, round: u32) -> Result<(), Failure> {
-        if self.policy.deterministic {
-            return Ok(());
-        }
-        let before = match side {
-            Side::Candidate => turn.stamps.0.take(),
-            Side::Incumbent => turn.stamps.1.take(),
-        };
-        let (tree, commit) = turn.side(side)?;
-        let stamps = match before.filter(|_| round > 0) {
-            Some(mut stamps) => {
-                tree.restore(&mut stamps, commit)?;
-                stamps
-            }
-            None => tree.stamps()?,
-        };
-        match side {
-            Side::Candidate => turn.stamps.0 = Some(stamps),
-            Side::Incumbent => turn.stamps.1 = Some(stamps),
-        }
-        Ok(())
-    }
-
     /// A candidate with what its trial is to know.
     fn on_trial(&self, history: &History, incumbent: &Incumbent, turn: &Turn) -> Candidate {
         let rules = &self.policy.rules;
@@ -379,57 +310,6 @@ impl Lab<'_> {
             prior: history.noise.prior(incumbent.value),
             simpler: turn.contents.lines() < turn.incumbent_contents.lines(),
         }
-    }
-
-    /// Measures a worktree; with patience, again later where the evaluator's model has no answer now,
-    /// until one comes, the time is up or the run is to stop.
-    fn measure_when_answered(
-        &self,
-        patience: Option<Patience>,
-        place: &Place<'_>,
-        tally: &mut Tally,
-    ) -> Measured {
-        let Place {
-            tree,
-            n,
-            side,
-            round,
-        } = *place;
-        let mut wait = FIRST_WAIT;
-        loop {
-            self.doing(n, Doing::Measuring(side, round));
-            let measured = self.measure(tree, n, name(side), round);
-            tally.asked(asked(&measured));
-            let (message, patience) = match (&measured, patience) {
-                (Err(failed), Some(patience)) => match &failed.error {
-                    EvaluateError::NoAnswer {
-                        message,
-                        later: true,
-                    } => (message, patience),
-                    _ => return measured,
-                },
-                _ => return measured,
-            };
-            let is_time = |time| patience.started.elapsed() + wait < time;
-            let there_is_time = patience.time.is_none_or(is_time);
-            (self.notify)(Notice::NotNow {
-                message,
-                wait: Some(wait).filter(|_| there_is_time),
-            });
-            self.doing(n, Doing::Waiting(wait));
-            if !there_is_time || self.wait(wait) {
-                return measured;
-            }
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    }
-}
-
-/// What a measurement asked of a language model.
-fn asked(measured: &Measured) -> Option<&ModelUse> {
-    match measured {
-        Ok(sample) => sample.report.model.as_ref(),
-        Err(failed) => failed.model.as_deref(),
     }
 }
 
@@ -450,7 +330,7 @@ pub(super) struct Turn {
     pub(super) candidate_tree: Option<Tree>,
     /// Where the incumbent is measured again.
     pub(super) incumbent_tree: Option<Tree>,
-    /// Their tracked files, the candidate's and the incumbent's, since they are measured.
+    /// Their tracked files, the candidate's and the incumbent's, since before they are measured.
     pub(super) stamps: (Option<Stamps>, Option<Stamps>),
     pub(super) started: Instant,
     /// One a round.
@@ -458,9 +338,36 @@ pub(super) struct Turn {
     pub(super) incumbent_reports: Vec<Report>,
     /// What measuring it asked of a language model.
     pub(super) model: Option<ModelUse>,
+    /// How long measuring the objective has taken.
+    pub(super) objective: Duration,
+    pub(super) guards: Vec<GuardResult>,
+    /// What the guards' evaluators remark.
+    pub(super) remarks: Vec<Diagnostic>,
 }
 
 impl Turn {
+    /// Makes a side's worktree fit for one more evaluation: what is measured is what was committed,
+    /// whatever the commands of the evaluations before have done to it.
+    pub(super) fn prepare(&mut self, side: Side) -> Result<(), Failure> {
+        let stamps = match side {
+            Side::Candidate => self.stamps.0.take(),
+            Side::Incumbent => self.stamps.1.take(),
+        };
+        let (tree, commit) = self.side(side)?;
+        let stamps = match stamps {
+            Some(mut stamps) => {
+                tree.restore(&mut stamps, commit)?;
+                stamps
+            }
+            None => tree.stamps()?,
+        };
+        match side {
+            Side::Candidate => self.stamps.0 = Some(stamps),
+            Side::Incumbent => self.stamps.1 = Some(stamps),
+        }
+        Ok(())
+    }
+
     /// A side's worktree, and the commit that it stands at.
     fn side(&self, side: Side) -> Result<(&Tree, &str), Failure> {
         let (tree, commit) = match side {
@@ -478,7 +385,8 @@ impl Turn {
             evidence,
         } = judgement;
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
-        for diagnostic in self.reports.iter().flat_map(|report| &report.diagnostics) {
+        let remarks = self.reports.iter().flat_map(|report| &report.diagnostics);
+        for diagnostic in remarks.chain(&self.remarks) {
             if !diagnostics.contains(diagnostic) {
                 diagnostics.push(diagnostic.clone());
             }
@@ -495,24 +403,12 @@ impl Turn {
             incumbent_measurements: in_one(&self.incumbent_reports),
             evidence,
             diagnostics,
-            guards: vec![],
+            guards: self.guards.clone(),
             objective_seconds: None,
             model: self.model.clone(),
             seconds: self.started.elapsed().as_secs_f64(),
             sandbox: SANDBOX.to_owned(),
         }
-    }
-}
-
-fn cannot_measure(side: Side, failed: &Failed) -> Failure {
-    let failure = Failure::evaluation(failed);
-    let who = match side {
-        Side::Candidate => "the candidate",
-        Side::Incumbent => "the incumbent",
-    };
-    Failure {
-        message: format!("{who} cannot be measured: {}", failure.message),
-        ..failure
     }
 }
 

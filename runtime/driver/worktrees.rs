@@ -12,10 +12,10 @@ use crate::workspace::{Contents, Slot, Tree};
 pub(super) const SETUP_LIMIT: Duration = Duration::from_mins(30);
 
 impl Lab<'_> {
-    /// The candidate's worktree and, for a metric with noise, the incumbent's, both at the
-    /// incumbent and yet to be made ready.
+    /// The candidate's worktree and, for a metric with noise, be it a guard's, the incumbent's, both
+    /// at the incumbent and yet to be made ready.
     pub(super) fn trees(&self, incumbent: &str) -> Result<(Tree, Option<Tree>), Failure> {
-        if self.policy.deterministic {
+        if self.policy.deterministic && !self.has_paired_guards() {
             return Ok((self.workspace.tree(Slot::First, incumbent)?, None));
         }
         let slots = self.workspace.roles(incumbent);
