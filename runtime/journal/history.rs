@@ -113,6 +113,7 @@ impl History {
                     self.seen.clear();
                 }
                 self.add_guards(&baseline.guards);
+                self.objective_seconds = baseline.objective_seconds;
                 self.incumbent = Some(Incumbent {
                     commit: baseline.commit.clone(),
                     value: baseline.value,
@@ -242,7 +243,8 @@ impl History {
         self.guards.get(meaning).map(|past| past.seconds)
     }
 
-    /// How long measuring the objective took last; or the baseline, with all that belongs to it.
+    /// How long measuring the objective took last; from before there were guards, what all of the
+    /// baseline took.
     pub fn objective_seconds(&self) -> Option<f64> {
         self.objective_seconds
             .or(self.baseline.as_ref().map(|baseline| baseline.seconds))

@@ -317,6 +317,7 @@ mod tests {
                 sha256: String::new(),
             },
             guards: vec![],
+            objective_seconds: None,
             model: None,
             seconds: 4.0,
             sandbox: "none".into(),

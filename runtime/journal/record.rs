@@ -69,6 +69,9 @@ pub struct Baseline {
     /// What each guard measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<GuardResult>,
+    /// How long measuring the objective took, where there are guards to be put in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective_seconds: Option<f64>,
     /// What the measurement asked of a language model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelUse>,
