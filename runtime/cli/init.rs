@@ -1,14 +1,18 @@
 //! `init`: make an experiment and measure its baseline.
 
+use std::collections::BTreeMap;
+
 use super::Context;
 use super::arguments::{AgentArgs, EvaluatorArgs, project_reference, targets};
 use super::ui;
 use crate::creation::{self, Plan, Wanted};
 use crate::detour;
 use crate::driver::Notice;
-use crate::experiment::{AgentSettings, Experiment, Id};
+use crate::experiment::{AgentSettings, Experiment, GuardSettings, Id};
 use crate::failure::{Exit, Failure};
+use crate::process::CommandLine;
 use crate::project::{DEFINITION, Project, Scope};
+use crate::requirement::Requirement;
 
 /// Make an experiment, measure its baseline, and show it
 ///
@@ -42,6 +46,10 @@ pub(super) struct Place {
     /// Name the experiment [default: made from target and evaluator]
     #[arg(long)]
     pub(super) name: Option<String>,
+    /// Keep nothing that fails one of the tests that this command runs, or has fewer of them than the
+    /// best version (other guards are `[[guard]]` in experiment.toml)
+    #[arg(long, value_name = "CMD")]
+    pub(super) tests: Option<String>,
     /// Keep the experiment in the project or in your home directory [default: project]
     #[arg(long, value_enum)]
     pub(super) scope: Option<Scope>,
@@ -53,6 +61,7 @@ impl Place {
         [
             ("--domain", self.domain.is_some()),
             ("--name", self.name.is_some()),
+            ("--tests", self.tests.is_some()),
             ("--scope", self.scope.is_some()),
         ]
         .into_iter()
@@ -75,6 +84,9 @@ impl Place {
         experiment.objective.evaluator =
             project_reference(project, &experiment.objective.evaluator)?;
         experiment.agent = agent;
+        experiment
+            .guard
+            .extend(self.tests.as_deref().map(test_guard).transpose()?);
         let wanted = Wanted {
             domain: self.domain.clone(),
             name: self.name.clone(),
@@ -87,10 +99,30 @@ impl Place {
     }
 }
 
+/// The guard that a test command amounts to.
+fn test_guard(line: &str) -> Result<GuardSettings, Failure> {
+    let command = CommandLine::from_text(line).map_err(|error| {
+        Failure::input(format!("the tests cannot be run: {error}"))
+            .hint("write `--tests 'PROGRAM ARGUMENT...'`")
+    })?;
+    let require = ["pass_rate >= 1", "total >= incumbent"]
+        .into_iter()
+        .map(Requirement::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::input(error.to_string()).hint(error.hint()))?;
+    Ok(GuardSettings {
+        evaluator: "test_pass_rate".to_owned(),
+        require,
+        deterministic: None,
+        parameters: BTreeMap::new(),
+        commands: BTreeMap::from([("test".to_owned(), command)]),
+    })
+}
+
 const EXAMPLES: &str = "\
 Examples:
   autoresearch init -t search.py -e benchmark_speed -c benchmark='python bench.py'
-  autoresearch init -t app.js -e benchmark_size --domain engineering --name bundle
+  autoresearch init -t app.js -e benchmark_size --tests 'npm test' --domain engineering --name bundle
   autoresearch init -t train.py --eval 'python train.py' --metric val_loss --direction lower";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
