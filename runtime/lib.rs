@@ -49,7 +49,8 @@
 //! An agent changes the target in a worktree that stands at the incumbent, or the checkout's target is
 //! written there. What touches anything else is discarded at once; the rest is committed there. The
 //! journal gets a `try`. The evaluator measures the worktree (and, for a metric with
-//! noise, the incumbent's, in random order). The journal gets a `verdict`. Only then do refs, branch
+//! noise, the incumbent's, in random order). Guards do the same: the cheap ones before, the dear ones
+//! for what would be kept. The journal gets a `verdict`. Only then do refs, branch
 //! and checkout change, and the journal gets `settled`. Killed between any two of these, the next
 //! run finishes or repeats what is left; each step may be repeated without harm.
 //!

@@ -12,6 +12,7 @@ mod commands;
 mod conditions;
 mod evaluate;
 mod experiments;
+mod guards;
 mod guests;
 mod hostile;
 mod init;
