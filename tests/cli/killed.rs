@@ -383,6 +383,18 @@ fn a_loop_with_noise() {
 }
 
 #[test]
+fn a_loop_with_guards() {
+    let tests = "grep -q bad t && exit 1; printf '1..1\\nok 1\\n'";
+    let (place, agent) = with_agent(&["-e", "benchmark_size", "--tests", tests]);
+    // Measured beside the incumbent.
+    let guard = "[[guard]]\nevaluator = \"command\"\nrequire = [\"words <= incumbent\"]\ncommands.command = \"echo words: 1\"\n";
+    let path = format!(".autoresearch/{ID}/experiment.toml");
+    place.write(&path, format!("{}{guard}", place.read(&path)));
+    let run = ["run", "--agent-command", &agent, "--max-experiments", "4"];
+    Scenario::new(place, ID, &run, 2).holds();
+}
+
+#[test]
 fn a_candidate_of_the_checkouts_own() {
     for (candidate, after) in [
         ("short", "short"),
