@@ -82,6 +82,7 @@ fn a_metric_that_does_not_depend_on_the_target_is_told() {
             .any(|w| w.contains("does the evaluator measure the target?")),
         "{value}"
     );
+    let place = measured_by("echo n: 105", &[], "");
     let outcome = place.run(&["qualify", "--rounds", "2"]);
     assert!(outcome.stderr.contains("as before"), "{outcome:#?}");
     assert!(
