@@ -38,7 +38,7 @@ const IMPURE: &[&str] = &[
     "Instant",
 ];
 const PURE: &[&str] = &[
-    "session.rs",
+    "session/",
     "decision/",
     "requirement.rs",
     "stats.rs",

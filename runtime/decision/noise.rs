@@ -81,16 +81,17 @@ pub struct Noise {
 impl Noise {
     /// Learns from what one verdict rests on, and from whether the candidate is the incumbent now.
     pub fn learn(&mut self, evidence: &Evidence, kept: bool) {
-        self.learn_rounds(&evidence.rounds, kept);
+        self.learn_rounds(&evidence.rounds, evidence.reused, kept);
         self.pace = Duration::try_from_secs_f64(evidence.round_seconds).ok();
     }
 
-    /// Learns from the rounds of one verdict.
+    /// Learns from the rounds of one verdict, of which the first have values of the incumbent that are
+    /// known from before.
     ///
     /// What is learnt of differences comes from each less the one before it, so that the effect of the
     /// candidate plays no part (von Neumann, *Distribution of the ratio of the mean square successive
     /// difference to the variance*, 1941).
-    pub fn learn_rounds(&mut self, rounds: &[Round], kept: bool) {
+    pub fn learn_rounds(&mut self, rounds: &[Round], reused: usize, kept: bool) {
         let Some(first) = rounds.first() else {
             return;
         };
@@ -101,15 +102,16 @@ impl Noise {
                     .add(change * std::f64::consts::FRAC_1_SQRT_2, first.incumbent);
             }
         }
+        let new = rounds.get(reused..).unwrap_or_default();
         if let Some(level) = self.level() {
-            for round in rounds.iter().take(2) {
+            for round in new.iter().take(2) {
                 self.surprises.add(round.incumbent - level, first.incumbent);
             }
         }
         if kept {
             self.incumbent.clear();
         }
-        for round in rounds {
+        for round in if kept { rounds } else { new } {
             let value = if kept {
                 round.candidate
             } else {
@@ -179,7 +181,7 @@ mod tests {
         let mut noise = Noise::default();
         assert_eq!(noise.prior(100.0), Prior::default());
         for gain in [0.0, 10.0, -90.0] {
-            noise.learn_rounds(&rounds(100.0, gain, &waves), false);
+            noise.learn_rounds(&rounds(100.0, gain, &waves), 0, false);
         }
         let spread = noise.prior(100.0).spread.unwrap();
         // Differences go up and down by 2, so each change is 2 / sqrt(2); the level is 100.5.
@@ -198,16 +200,16 @@ mod tests {
         let waves = [0.5, -0.5, 0.4, -0.4];
         let mut noise = Noise::default();
         for _ in 0..6 {
-            noise.learn_rounds(&rounds(100.0, 0.0, &waves), false);
+            noise.learn_rounds(&rounds(100.0, 0.0, &waves), 0, false);
         }
         let calm = noise.prior(100.0).level.unwrap();
         assert!((calm.value - 100.0).abs() < 0.5);
         for drift in [3.0, -4.0, 5.0, -6.0, 4.0, -5.0] {
-            noise.learn_rounds(&rounds(100.0 + drift, 0.0, &waves), false);
+            noise.learn_rounds(&rounds(100.0 + drift, 0.0, &waves), 0, false);
         }
         let drifting = noise.prior(100.0).level.unwrap();
         assert!(drifting.deviation > 2.0 * calm.deviation, "{drifting:?}");
-        noise.learn_rounds(&rounds(100.0, 30.0, &waves), true);
+        noise.learn_rounds(&rounds(100.0, 30.0, &waves), 0, true);
         assert!((noise.prior(70.0).level.unwrap().value - 70.0).abs() < 1.0);
         noise.begin_session();
         assert_eq!(noise.prior(70.0).level, None);

@@ -57,6 +57,9 @@ pub struct Evidence {
     pub estimate: f64,
     /// Where the improvement lies with a chance of 95 %, from all rounds; none where they are too few.
     pub interval: (Option<f64>, Option<f64>),
+    /// For how many of the first rounds a recorded value of the incumbent served.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reused: usize,
     /// How long a round took, in seconds, but for the first one.
     pub round_seconds: f64,
     /// The standard deviation of a difference, as far as it was known before.
@@ -65,6 +68,14 @@ pub struct Evidence {
     /// By how much a simpler candidate was allowed to be worse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes it like this"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Why no more rounds are worth their time.
@@ -327,6 +338,7 @@ impl Trial {
             },
             estimate,
             interval: stats::interval(&gains, INTERVAL_ALPHA, self.bet.effect(), self.prior.spread),
+            reused: 0,
             round_seconds: self.pace().unwrap_or_default().as_secs_f64(),
             noise: self.prior.spread,
             margin: self.margin,

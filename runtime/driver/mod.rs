@@ -338,7 +338,7 @@ impl<'a> Lab<'a> {
     pub fn start(&self, journal: &mut Journal, baseline: Baseline) -> Result<(), Failure> {
         let commit = baseline.commit.clone();
         let before = self.branch_of_the_original()?.map(|_| commit.clone());
-        journal.append(Recorded::Baseline(baseline))?;
+        journal.append(Recorded::Baseline(Box::new(baseline)))?;
         self.repository()?.update_refs(&[(
             self.found.id.branch(),
             &commit,

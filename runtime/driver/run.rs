@@ -158,7 +158,7 @@ impl Run<'_> {
         self.tally.asked(baseline.model.as_ref());
         self.session.baseline(baseline.value);
         if start.is_some() {
-            journal.append(Recorded::Baseline(baseline))?;
+            journal.append(Recorded::Baseline(Box::new(baseline)))?;
             Ok(())
         } else {
             lab.start(journal, baseline)
@@ -309,6 +309,11 @@ impl Lab<'_> {
             alpha: rules.alpha_after(turn.candidate.n - 1, history.keeps),
             prior: history.noise.prior(incumbent.value),
             simpler: turn.contents.lines() < turn.incumbent_contents.lines(),
+            // A judge does not drift with the machine, and its calls cost money.
+            incumbents: match self.instrument.model {
+                Some(_) => history.incumbent_values.clone(),
+                None => vec![],
+            },
         }
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::record::{Baseline, Event, GuardResult, Judged, Try};
-use crate::decision::{Noise, Verdict};
+use crate::decision::{Evidence, Noise, Round, Verdict};
 use crate::git::CommitId;
 use crate::measure::Measurement;
 
 /// How many of the last rows, and of the last keeps, are at hand.
 const RECENT: usize = 30;
+
+/// How many values of an incumbent are at hand.
+const MOST_VALUES: usize = 256;
 
 /// What a journal tells so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +38,9 @@ pub struct History {
     pub recent: VecDeque<Row>,
     /// The last keeps, the oldest first.
     pub kept: VecDeque<Row>,
+    /// Values of the incumbent that were measured since it was chosen, for a metric whose noise does not
+    /// drift. None of them is one that it was chosen for.
+    pub incumbent_values: Vec<f64>,
     /// What the pairs so far tell of the metric's noise.
     pub noise: Noise,
     /// By which try a content was judged.
@@ -114,12 +120,13 @@ impl History {
                 }
                 self.add_guards(&baseline.guards);
                 self.objective_seconds = baseline.objective_seconds;
+                self.incumbent_values = vec![baseline.value];
                 self.incumbent = Some(Incumbent {
                     commit: baseline.commit.clone(),
                     value: baseline.value,
                     guards: baseline.guards.clone(),
                 });
-                self.baseline = Some(baseline);
+                self.baseline = Some(*baseline);
             }
             Event::Guards(guarded) => {
                 self.add_guards(&guarded.guards);
@@ -150,7 +157,7 @@ impl History {
                 }
             }
             Event::Qualification(qualification) => {
-                self.noise.learn_rounds(&qualification.rounds, false);
+                self.noise.learn_rounds(&qualification.rounds, 0, false);
             }
             Event::Settled { n } => {
                 self.unsettled = self.unsettled.take().filter(|(_, judged)| judged.n != n);
@@ -170,8 +177,25 @@ impl History {
         }
     }
 
+    fn add_incumbent_values(&mut self, evidence: &Evidence, verdict: Verdict) {
+        let rounds = &evidence.rounds;
+        let (from, value): (usize, fn(&Round) -> f64) = if verdict == Verdict::Keep {
+            self.incumbent_values.clear();
+            (rounds.len().saturating_sub(evidence.confirming), |round| {
+                round.candidate
+            })
+        } else {
+            (evidence.reused, |round| round.incumbent)
+        };
+        let new = rounds.get(from..).unwrap_or_default();
+        let room = MOST_VALUES.saturating_sub(self.incumbent_values.len());
+        self.incumbent_values
+            .extend(new.iter().take(room).map(value));
+    }
+
     fn add_row(&mut self, candidate: &Try, judged: &Judged) {
         if let Some(evidence) = &judged.evidence {
+            self.add_incumbent_values(evidence, judged.verdict);
             self.noise.learn(evidence, judged.verdict == Verdict::Keep);
         }
         self.add_guards(&judged.guards);

@@ -302,7 +302,7 @@ mod tests {
     use crate::measure::Measurement;
 
     fn baseline(value: f64) -> Event {
-        Event::Baseline(Baseline {
+        Event::Baseline(Box::new(Baseline {
             commit: "a".repeat(40),
             metric: "m".into(),
             unit: "ms".into(),
@@ -321,7 +321,7 @@ mod tests {
             model: None,
             seconds: 4.0,
             sandbox: "none".into(),
-        })
+        }))
     }
 
     fn candidate(n: u64, description: &str) -> Event {
@@ -512,10 +512,10 @@ mod tests {
 
     fn guarded(event: Event, results: &[GuardResult]) -> Event {
         match event {
-            Event::Baseline(baseline) => Event::Baseline(Baseline {
+            Event::Baseline(baseline) => Event::Baseline(Box::new(Baseline {
                 guards: results.to_vec(),
-                ..baseline
-            }),
+                ..*baseline
+            })),
             Event::Verdict(judged) => Event::Verdict(Box::new(Judged {
                 guards: results.to_vec(),
                 objective_seconds: judged.value,

@@ -18,7 +18,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
-    Baseline(Baseline),
+    Baseline(Box<Baseline>),
     Guards(Guarded),
     Try(Try),
     Verdict(Box<Judged>),

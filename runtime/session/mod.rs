@@ -1,9 +1,15 @@
 //! One session of an experiment as a state machine without I/O: it says what to do next, and is
 //! told what came of it.
 
+mod measuring;
+mod order;
+
 use std::time::Duration;
 
-use crate::decision::{Evidence, Policy, Prior, Round, Ruling, Trial, Verdict, decide};
+use crate::decision::{Policy, Ruling, Verdict};
+use measuring::Measuring;
+pub use measuring::{Candidate, Coins, Judgement};
+pub use order::Order;
 
 /// After this many crashes in a row, something else than the candidates is broken.
 pub const CRASHES_IN_A_ROW: u32 = 5;
@@ -45,61 +51,6 @@ pub enum Task {
 pub enum Side {
     Incumbent,
     Candidate,
-}
-
-/// A candidate that is to be judged.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Say which side comes first in each round; should be drawn anew for each candidate.
-    pub coins: Coins,
-    /// The chance of keeping it if it changes nothing.
-    pub alpha: f64,
-    pub prior: Prior,
-    /// It has fewer lines than the incumbent.
-    pub simpler: bool,
-}
-
-/// A ruling and the values that it rests on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
-    pub ruling: Ruling,
-    /// The candidate's; none where it was not measured.
-    pub value: Option<f64>,
-    pub incumbent: f64,
-    /// For a metric with noise that was measured.
-    pub evidence: Option<Evidence>,
-}
-
-/// When each guard, by its place in the experiment, has its turn.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Order {
-    /// Before the objective is measured.
-    pub before: Vec<usize>,
-    /// After it, for a candidate that would be kept.
-    pub after: Vec<usize>,
-}
-
-impl Order {
-    /// From what the guards and the objective are expected to take, in seconds: first what is
-    /// cheaper, so that a candidate fails fast. What is unknown may take any time.
-    pub fn cheapest_first(guards: &[Option<f64>], objective: Option<f64>) -> Self {
-        let mut expected: Vec<(f64, usize)> = guards
-            .iter()
-            .map(|seconds| seconds.unwrap_or(f64::INFINITY))
-            .zip(0..)
-            .collect();
-        // Stable: of two that take as long, the one that stands first.
-        expected.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let objective = objective.unwrap_or(f64::INFINITY);
-        let (before, after): (Vec<_>, Vec<_>) = expected
-            .into_iter()
-            .partition(|(seconds, _)| *seconds < objective);
-        let places = |guards: Vec<(f64, usize)>| guards.into_iter().map(|(_, at)| at).collect();
-        Self {
-            before: places(before),
-            after: places(after),
-        }
-    }
 }
 
 /// Why a session is over.
@@ -171,85 +122,6 @@ enum Stage {
         fit: bool,
     },
     Done(Ended),
-}
-
-/// A candidate that is being measured.
-#[derive(Debug, Clone, PartialEq)]
-struct Measuring {
-    candidate: Candidate,
-    /// None where one value of the candidate decides.
-    trial: Option<Trial>,
-    /// The sides still to be measured in this round, the next one last.
-    left: Vec<Side>,
-    /// The values of this round; the incumbent's is the recorded one before it is measured.
-    value: Option<f64>,
-    incumbent: f64,
-    /// How long this round has taken.
-    took: Duration,
-}
-
-impl Measuring {
-    fn round(&self) -> u32 {
-        let done = self.trial.as_ref().map_or(0, Trial::rounds);
-        u32::try_from(done).unwrap_or(u32::MAX)
-    }
-
-    /// Begins a round, with the sides in an order that nobody can foresee.
-    fn begin_round(&mut self) {
-        self.left = match self.trial {
-            None => vec![Side::Candidate],
-            Some(_) if self.candidate.coins.flip(self.round()) => {
-                vec![Side::Candidate, Side::Incumbent]
-            }
-            Some(_) => vec![Side::Incumbent, Side::Candidate],
-        };
-        self.value = None;
-        self.took = Duration::ZERO;
-    }
-
-    /// What the values say, once this round is complete; begins another where that is open.
-    fn conclude(&mut self, policy: &Policy) -> Option<Judgement> {
-        let value = self.value.filter(|_| self.left.is_empty())?;
-        let incumbent = self.incumbent;
-        let Some(trial) = &mut self.trial else {
-            return Some(Judgement {
-                ruling: decide(policy, value, incumbent, self.candidate.simpler),
-                value: Some(value),
-                incumbent,
-                evidence: None,
-            });
-        };
-        let round = Round {
-            incumbent,
-            candidate: value,
-        };
-        trial.add(round, self.took);
-        let Some((ruling, evidence)) = trial.ruling() else {
-            self.begin_round();
-            return None;
-        };
-        let (incumbent, value) = evidence.values();
-        Some(Judgement {
-            ruling,
-            value: Some(value),
-            incumbent,
-            evidence: Some(evidence),
-        })
-    }
-}
-
-/// A fair coin for each round, from a seed, by `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coins(pub u64);
-
-impl Coins {
-    pub fn flip(self, round: u32) -> bool {
-        let Self(seed) = self;
-        let mut x = seed.wrapping_add(u64::from(round).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (x ^ (x >> 31)) & 1 == 0
-    }
 }
 
 impl Stage {
@@ -328,8 +200,8 @@ impl Session {
                 None if self.fixes_left.is_some_and(|left| left > 0) => Step::Propose(Task::Fix),
                 None => Step::Propose(Task::Improve),
             },
-            Stage::Measuring(measuring) => match measuring.left.last() {
-                Some(side) => Step::Measure(*side, measuring.round()),
+            Stage::Measuring(measuring) => match measuring.next() {
+                Some(side) => Step::Measure(side, measuring.round()),
                 None => Step::Finish(Ended::Stopped),
             },
             Stage::Guarding { left, .. } => match left.last() {
@@ -371,23 +243,7 @@ impl Session {
             return;
         };
         self.task = task;
-        let trial = (!self.policy.deterministic).then(|| {
-            Trial::new(
-                &self.policy,
-                candidate.alpha,
-                candidate.prior,
-                candidate.simpler,
-            )
-        });
-        let mut measuring = Measuring {
-            candidate,
-            trial,
-            left: vec![],
-            value: None,
-            incumbent,
-            took: Duration::ZERO,
-        };
-        measuring.begin_round();
+        let measuring = Measuring::new(&self.policy, incumbent, candidate);
         let measuring = Stage::Measuring(Box::new(measuring));
         self.stage = Stage::behind(&self.order.before, measuring);
     }
@@ -403,12 +259,7 @@ impl Session {
         let Stage::Measuring(measuring) = &mut self.stage else {
             return;
         };
-        measuring.left.retain(|other| *other != side);
-        measuring.took += took;
-        match side {
-            Side::Candidate => measuring.value = Some(value),
-            Side::Incumbent => measuring.incumbent = value,
-        }
+        measuring.add(side, value, took);
         if let Some(judgement) = measuring.conclude(&self.policy) {
             let guards = match judgement.ruling.verdict {
                 Verdict::Keep => self.order.after.as_slice(),
@@ -505,7 +356,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Rules;
+    use crate::decision::{Prior, Rules};
     use crate::measure::Direction;
 
     fn session(deterministic: bool, incumbent: Option<f64>, bounds: Bounds) -> Session {
@@ -539,21 +390,20 @@ mod tests {
         let Step::Propose(task) = next(session) else {
             panic!("{:?}", next(session));
         };
-        session.proposed(task, ANY);
+        session.proposed(task, any());
         session.crashed("exit code 1");
         session.recorded();
     }
 
-    const ANY: Candidate = Candidate {
-        coins: Coins(3),
-        alpha: 0.01,
-        prior: Prior {
-            spread: None,
-            level: None,
-            pace: None,
-        },
-        simpler: false,
-    };
+    fn any() -> Candidate {
+        Candidate {
+            coins: Coins(3),
+            alpha: 0.01,
+            prior: Prior::default(),
+            simpler: false,
+            incumbents: vec![],
+        }
+    }
 
     const IMPROVE: Step = Step::Propose(Task::Improve);
 
@@ -567,12 +417,12 @@ mod tests {
         assert_eq!(next(&session), Step::MeasureBaseline);
         session.baseline(10.0);
         assert_eq!(next(&session), IMPROVE);
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         assert_eq!(next(&session), Step::Measure(Side::Candidate, 0));
         session.measured(Side::Candidate, 9.0, Duration::ZERO);
         assert_eq!(ruling(&session), (Verdict::Keep, Some(9.0), 10.0));
         session.recorded();
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session.measured(Side::Candidate, 9.5, Duration::ZERO);
         assert_eq!(ruling(&session), (Verdict::Discard, Some(9.5), 9.0));
         session.recorded();
@@ -582,7 +432,7 @@ mod tests {
     #[test]
     fn a_noisy_metric_is_measured_in_rounds_of_both_sides_in_either_order() {
         let mut session = session(false, Some(1.0), Bounds::default());
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         let mut order = vec![];
         while let Step::Measure(side, round) = next(&session) {
             order.push((round, side));
@@ -603,19 +453,34 @@ mod tests {
     }
 
     #[test]
-    fn coins_are_fair_and_no_two_candidates_have_the_same() {
-        let heads = (0..1000).filter(|round| Coins(7).flip(*round)).count();
-        assert!((440..560).contains(&heads), "{heads}");
-        let same = (0..1000)
-            .filter(|r| Coins(7).flip(*r) == Coins(8).flip(*r))
-            .count();
-        assert!((440..560).contains(&same), "{same}");
+    fn recorded_values_of_the_incumbent_are_used_before_it_is_measured_again() {
+        let mut session = session(false, Some(1.0), Bounds::default());
+        let candidate = Candidate {
+            incumbents: vec![10.0, 11.0, 9.0],
+            ..any()
+        };
+        session.proposed(Task::Improve, candidate);
+        let mut sides = vec![];
+        while let Step::Measure(side, _) = next(&session) {
+            sides.push(side);
+            let value = if side == Side::Candidate { 5.0 } else { 10.0 };
+            session.measured(side, value, Duration::from_secs(1));
+        }
+        assert_eq!(sides[..3], [Side::Candidate; 3]);
+        let Step::Record(judgement) = next(&session) else {
+            panic!("{:?}", next(&session));
+        };
+        let evidence = judgement.evidence.unwrap();
+        assert_eq!(judgement.ruling.verdict, Verdict::Keep);
+        assert_eq!(evidence.reused, 3);
+        assert_eq!(evidence.rounds[1].incumbent, 11.0);
+        assert_eq!(sides.len(), 2 * evidence.rounds.len() - 3);
     }
 
     #[test]
     fn a_crash_is_a_verdict_and_the_incumbent_stays() {
         let mut session = session(false, Some(5.0), Bounds::default());
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session.crashed("exit code 1");
         assert_eq!(ruling(&session), (Verdict::Crash, None, 5.0));
         session.recorded();
@@ -630,7 +495,7 @@ mod tests {
         for _ in 1..CRASHES_IN_A_ROW {
             crash(&mut session);
         }
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session.measured(Side::Candidate, 6.0, Duration::ZERO);
         session.recorded();
         for _ in 0..CRASHES_IN_A_ROW {
@@ -686,7 +551,7 @@ mod tests {
         };
         assert_eq!(session.next_step(&late), Step::Finish(Ended::Time));
         assert_eq!(session.next_step(&dear), Step::Finish(Ended::Cost));
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         assert_eq!(session.next_step(&late), Step::Measure(Side::Candidate, 0));
     }
 
@@ -697,7 +562,7 @@ mod tests {
             ..Bounds::default()
         };
         let mut session = session(true, Some(5.0), one);
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session.unjudged();
         assert_eq!(next(&session), IMPROVE);
     }
@@ -709,7 +574,7 @@ mod tests {
             before: vec![3, 0],
             after: vec![1, 2],
         });
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session
     }
 
@@ -738,7 +603,7 @@ mod tests {
         session.recorded();
         assert_eq!(next(&session), IMPROVE);
         // What the objective discards needs no more guards.
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session.guarded(3, None);
         session.guarded(0, None);
         session.measured(Side::Candidate, 9.5, Duration::ZERO);
@@ -775,7 +640,7 @@ mod tests {
         session.crashed("guard g: exit code 1");
         assert_eq!(ruling(&session), (Verdict::Crash, None, 10.0));
         session.recorded();
-        session.proposed(Task::Improve, ANY);
+        session.proposed(Task::Improve, any());
         session.unjudged();
         assert_eq!(next(&session), IMPROVE);
     }
@@ -792,17 +657,5 @@ mod tests {
         assert_eq!(next(&new), Step::MeasureBaseline);
         new.baseline(1.0);
         assert_eq!(next(&new), IMPROVE);
-    }
-
-    #[test]
-    fn the_order_is_by_what_each_takes() {
-        let order = |guards: &[Option<f64>], objective| {
-            let Order { before, after } = Order::cheapest_first(guards, objective);
-            (before, after)
-        };
-        let guards = [Some(9.0), Some(0.5), None, Some(0.25), Some(0.5), Some(5.0)];
-        assert_eq!(order(&guards, Some(5.0)), (vec![3, 1, 4], vec![5, 0, 2]));
-        assert_eq!(order(&guards, None), (vec![3, 1, 4, 5, 0], vec![2]));
-        assert_eq!(order(&[], Some(1.0)), (vec![], vec![]));
     }
 }
