@@ -7,7 +7,7 @@ use crate::directories;
 use crate::driver::{Lab, Notice, Notify, branch_exists};
 use crate::environment::Environment;
 use crate::evaluator::Given;
-use crate::experiment::{Call, DEFAULT_BUDGET, Experiment, Id};
+use crate::experiment::{Call, DEFAULT_BUDGET, DecisionSettings, Experiment, Id};
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::guard::Guard;
@@ -165,6 +165,12 @@ impl Plan {
             )
             && asked_for(&self.experiment.model, &None, &experiment.model)
             && asked_for(&self.experiment.guard, &Vec::new(), &experiment.guard)
+            && asked_for(
+                &self.experiment.decision,
+                &DecisionSettings::default(),
+                &experiment.decision,
+            )
+            && asked_for(&asked.min_improvement, &None, &there.min_improvement)
             && asked.evaluator == there.evaluator
             && (asked.metric.is_none() || asked.metric == there.metric)
             && (asked.direction.is_none() || asked.direction == there.direction)

@@ -6,6 +6,7 @@ use super::Context;
 use super::arguments::{AgentArgs, EvaluatorArgs, project_reference, targets};
 use super::ui;
 use crate::creation::{self, Plan, Wanted};
+use crate::decision::MinImprovement;
 use crate::detour;
 use crate::driver::Notice;
 use crate::experiment::{AgentSettings, Experiment, GuardSettings, Id};
@@ -50,6 +51,13 @@ pub(super) struct Place {
     /// best version (other guards are `[[guard]]` in experiment.toml)
     #[arg(long, value_name = "CMD")]
     pub(super) tests: Option<String>,
+    /// Keep only what is better by this: a percentage, or a number in the metric's unit
+    #[arg(long, value_name = "AMOUNT")]
+    pub(super) min_improvement: Option<MinImprovement>,
+    /// Measure a metric with noise in so many rounds at most; more of them find smaller gains
+    /// [default: 24]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) max_rounds: Option<u32>,
     /// Keep the experiment in the project or in your home directory [default: project]
     #[arg(long, value_enum)]
     pub(super) scope: Option<Scope>,
@@ -62,6 +70,8 @@ impl Place {
             ("--domain", self.domain.is_some()),
             ("--name", self.name.is_some()),
             ("--tests", self.tests.is_some()),
+            ("--min-improvement", self.min_improvement.is_some()),
+            ("--max-rounds", self.max_rounds.is_some()),
             ("--scope", self.scope.is_some()),
         ]
         .into_iter()
@@ -84,6 +94,8 @@ impl Place {
         experiment.objective.evaluator =
             project_reference(project, &experiment.objective.evaluator)?;
         experiment.agent = agent;
+        experiment.objective.min_improvement = self.min_improvement;
+        experiment.decision.max_rounds = self.max_rounds;
         experiment
             .guard
             .extend(self.tests.as_deref().map(test_guard).transpose()?);

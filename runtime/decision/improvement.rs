@@ -1,5 +1,7 @@
 //! How much better a candidate must be, as the owner writes it.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How much better a candidate must be to be kept.
@@ -15,7 +17,7 @@ impl MinImprovement {
     /// Any improvement will do.
     pub const NONE: Self = Self::Absolute(0.0);
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let number = |text: &str| {
             text.trim()
                 .parse()
@@ -34,6 +36,15 @@ impl MinImprovement {
             Self::Relative(share) => share * incumbent.abs(),
             Self::Absolute(amount) => amount,
         }
+    }
+}
+
+impl FromStr for MinImprovement {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+            .ok_or("the least improvement is a percentage such as 1% or a number, and not negative")
     }
 }
 

@@ -25,6 +25,24 @@ fn untracked(place: &Place) -> String {
 }
 
 #[test]
+fn what_verdicts_are_to_ask_is_written_down() {
+    let place = Place::new(&[("t", "text\n")]);
+    let options = ["--min-improvement", "2%", "--max-rounds", "40"];
+    place
+        .run(&[&["init", "-t", "t", "-e", "benchmark_size"][..], &options].concat())
+        .succeeds();
+    let text = place.read(".autoresearch/custom/t-benchmark_size/experiment.toml");
+    assert!(text.contains("min_improvement = \"2%\""), "{text}");
+    assert!(text.contains("[decision]\nmax_rounds = 40\n"), "{text}");
+    for (option, value) in [("--min-improvement", "much"), ("--max-rounds", "0")] {
+        let outcome = place.run(&["init", "-t", "t", "-e", "benchmark_size", option, value]);
+        assert_eq!(outcome.code, 2, "{outcome:#?}");
+        let run = place.run(&["run", "-x", "custom/t-benchmark_size", option, "1"]);
+        assert_eq!(run.code, 2, "{run:#?}");
+    }
+}
+
+#[test]
 fn the_experiment_is_written_and_its_baseline_shown() {
     let place = project();
     let before = place.snapshot();
