@@ -48,11 +48,19 @@
 //!
 //! An agent changes the target in a worktree that stands at the incumbent, or the checkout's target is
 //! written there. What touches anything else is discarded at once; the rest is committed there. The
-//! journal gets a `try`. The evaluator measures the worktree (and, for a metric with
-//! noise, the incumbent's, in random order). Guards do the same: the cheap ones before, the dear ones
-//! for what would be kept. The journal gets a `verdict`. Only then do refs, branch
-//! and checkout change, and the journal gets `settled`. Killed between any two of these, the next
-//! run finishes or repeats what is left; each step may be repeated without harm.
+//! journal gets a `try`. The evaluator measures the worktree; for a metric with noise the incumbent's
+//! too, in rounds, until a [`decision::Trial`] has a verdict. Guards do the same: the cheap ones before,
+//! the dear ones for what would be kept. Before each evaluation tracked files are what was committed.
+//! The journal gets a `verdict`, with its evidence. Only then do refs, branch and checkout change, and
+//! the journal gets `settled`. Killed between any two of these, the next run finishes or repeats what
+//! is left; each step may be repeated without harm.
+//!
+//! # Noise
+//!
+//! A keep rests on the pairs of its own trial and on nothing else: on the signs of their differences,
+//! which are fair coins where the candidate changes nothing, because a coin says who is measured first.
+//! All that is known besides (how large differences are as a rule, where the incumbent was) scales the
+//! bets and decides when to give up: if it is wrong, gains are missed, and no more no-ops are kept.
 //!
 //! # Ending
 //!
@@ -88,7 +96,8 @@
 //! 8. A command is native code and runs as the user; its process tree is ended, and nothing else
 //!    confines it yet. Each row of the journal says so (`sandbox`).
 //! 9. Every persisted format carries a version; unknown keys are errors.
-//! 10. Timings are compared only within one host and one pairing, and no two measurements of one user
+//! 10. Timings are compared only within one host, and kept candidates only within one pairing: giving
+//!     up may look at what the same session measured before.
 //!     run at once ([`measuring`]).
 //!
 //! `unsafe` stands in [`process`], where the operating system's calls are, and in `host::cache`,
