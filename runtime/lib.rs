@@ -97,8 +97,8 @@
 //!    confines it yet. Each row of the journal says so (`sandbox`).
 //! 9. Every persisted format carries a version; unknown keys are errors.
 //! 10. Timings are compared only within one host, and kept candidates only within one pairing: giving
-//!     up may look at what the same session measured before.
-//!     run at once ([`measuring`]).
+//!     up may look at what the same session measured before. No two measurements of one user run at
+//!     once ([`measuring`]).
 //!
 //! `unsafe` stands in [`process`], where the operating system's calls are, and in `host::cache`,
 //! which loads the code that it compiled itself.
