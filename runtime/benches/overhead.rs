@@ -167,8 +167,8 @@ fn judging(place: &Place) {
         ),
         (
             "bench/twice",
-            "a command that does nothing, run on both sides",
-            EVAL.to_vec(),
+            "a command that does nothing, one round of both sides",
+            [&EVAL[..], &["--max-rounds", "1"]].concat(),
         ),
     ] {
         std::fs::write(&target, "0\n").unwrap();
@@ -226,7 +226,11 @@ fn looping(place: &Place) {
             [&EVAL[..], &["--deterministic"]].concat(),
             "a command run once",
         ),
-        (1, EVAL.to_vec(), "a command run on both sides"),
+        (
+            1,
+            [&EVAL[..], &["--max-rounds", "1"]].concat(),
+            "one round of a command on both sides",
+        ),
     ] {
         std::fs::write(place.project().join("target.txt"), "0\n").unwrap();
         let name = format!("loop-{rows}-{}", evaluator.len());
