@@ -10,6 +10,7 @@
 
 mod commands;
 mod conditions;
+mod decision;
 mod evaluate;
 mod experiments;
 mod guards;
