@@ -32,10 +32,10 @@ fn judged(place: &Place, text: &str) -> Value {
     place.write("t", text);
     place.run(&["run"]).succeeds();
     let journal = place.read(format!("{HERE}/journal.jsonl"));
-    let verdicts = journal
+    let mut verdicts = journal
         .lines()
         .filter(|line| line.contains("\"event\":\"verdict\""));
-    serde_json::from_str(verdicts.last().unwrap()).unwrap()
+    serde_json::from_str(verdicts.next_back().unwrap()).unwrap()
 }
 
 fn rounds(verdict: &Value) -> usize {
