@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::decision::{Policy, number, quantity};
+use crate::decision::{Policy, number, quantity, smallest_gain};
 use crate::journal::{History, Incumbent, Row};
 use crate::measure::Direction;
 use crate::text;
@@ -127,6 +127,16 @@ fn so_far(out: &mut String, brief: &Brief<'_>) {
         ". {} tries: {} kept, {} discarded, {} crashed.\n",
         history.tries, history.keeps, history.discards, history.crashes
     );
+    let spread = history.noise.prior(best).spread;
+    if let Some(spread) = spread.filter(|spread| !policy.deterministic && *spread > 0.0) {
+        // Of a difference, which has two measurements in it.
+        let deviation = spread * std::f64::consts::FRAC_1_SQRT_2;
+        let _ = writeln!(
+            out,
+            "Measurements vary: a change that gains less than about {} is hardly ever told from one that does nothing.\n",
+            value(smallest_gain(policy.rules.max_rounds) * deviation)
+        );
+    }
     let first_recent = history.recent.front().map_or(u64::MAX, |row| row.n);
     let rows: Vec<&Row> = history
         .kept
