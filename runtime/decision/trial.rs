@@ -10,8 +10,10 @@ use super::{MinImprovement, Policy, Ruling, Verdict, decide};
 use crate::measure::Direction;
 use crate::stats::{self, SignBet, median, ratio};
 
-/// A trial is given up once a gain that it could find is so many times less likely than none.
-const GIVE_UP: f64 = 0.1;
+/// A trial is given up once a gain that it could find is so much less likely than none. With less,
+/// useless candidates take more rounds than the few gains that are lost are worth (`cargo bench --bench
+/// verdicts`).
+const GIVE_UP: f64 = 1.0 / 7.0;
 /// No trial is given up on one round: that may be a spike.
 const LEAST_TO_GIVE_UP: usize = 2;
 /// So many rounds tell their own noise, where it is not known from before.
@@ -150,7 +152,7 @@ impl Trial {
         self.gains.push(gain);
         let scale = self.prior.spread.unwrap_or_else(|| {
             let sizes: Vec<f64> = self.gains.iter().map(|gain| gain.abs()).collect();
-            stats::spread(&sizes, 0.0)
+            stats::running_scale(&sizes)
         });
         self.bet.observe(ratio(gain, scale));
         if self.better_after.is_none() && self.bet.value() >= 1.0 / self.alpha {
@@ -228,7 +230,7 @@ impl Trial {
     }
 
     /// Wald's sequential probability ratio test, the other way round: whether a gain as small as this
-    /// trial could find is [`GIVE_UP`] times less likely than none, by the distance of candidate and
+    /// trial could find is less likely than none by [`GIVE_UP`], by the distance of candidate and
     /// incumbent so far. It looks at the incumbent's earlier values too, as far as they tell more than
     /// its drift takes away.
     fn is_gain_unlikely(&self) -> bool {
@@ -278,7 +280,7 @@ impl Trial {
         effect * (distance - effect / 2.0) / variance <= GIVE_UP.ln()
     }
 
-    /// The spread of this trial's own differences; a little more than they show, as they are few.
+    /// The spread of this trial's own differences.
     fn own_spread(&self) -> f64 {
         let changes: Vec<f64> = self
             .gains
@@ -288,7 +290,7 @@ impl Trial {
                 _ => None,
             })
             .collect();
-        1.2 * stats::spread(&changes, 0.0)
+        stats::spread(&changes, 0.0)
     }
 
     /// The least gain that is asked for, in the metric's unit, with the margin.
