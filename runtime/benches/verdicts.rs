@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use autoresearch::decision::{Noise, Policy, Rules, Verdict};
 use autoresearch::measure::Direction;
-use autoresearch::session::{Bounds, Candidate, Session, Side, Spent, Step, Task};
+use autoresearch::session::{Bounds, Candidate, Coins, Session, Side, Spent, Step, Task};
 use autoresearch::stats::median;
 use fastrand::Rng;
 
@@ -316,10 +316,11 @@ impl Ours {
     /// As the driver carries out what a session asks for, and the history learns from what was judged.
     fn keeps(&mut self, machine: &mut Machine, incumbent: f64, candidate: f64) -> bool {
         let on_trial = Candidate {
-            seed: machine.random.u64(..),
+            coins: Coins(machine.random.u64(..)),
             alpha: self.rules.alpha_after(self.tries, self.keeps),
             prior: self.noise.prior(self.incumbent),
             simpler: false,
+            incumbents: Vec::new(),
         };
         self.session.proposed(Task::Improve, on_trial);
         let judgement = loop {
