@@ -391,9 +391,13 @@ impl Turn {
         } = judgement;
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         let remarks = self.reports.iter().flat_map(|report| &report.diagnostics);
-        for diagnostic in remarks.chain(&self.remarks) {
-            if !diagnostics.contains(diagnostic) {
-                diagnostics.push(diagnostic.clone());
+        for remark in remarks.chain(&self.remarks) {
+            // A round has often the same to say as the one before, with other numbers.
+            let is_like = |other: &Diagnostic| {
+                other.severity == remark.severity && subject(other) == subject(remark)
+            };
+            if !diagnostics.iter().any(is_like) {
+                diagnostics.push(remark.clone());
             }
         }
         Judged {
@@ -415,6 +419,14 @@ impl Turn {
             sandbox: SANDBOX.to_owned(),
         }
     }
+}
+
+/// What a remark is about: what comes before its first colon.
+fn subject(remark: &Diagnostic) -> &str {
+    let message = remark.message.as_str();
+    message
+        .split_once(':')
+        .map_or(message, |(subject, _)| subject)
 }
 
 /// Coins that nobody can foresee, from the seed that the standard library draws for each hash map.
