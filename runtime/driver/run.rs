@@ -394,7 +394,7 @@ impl Turn {
         for remark in remarks.chain(&self.remarks) {
             // A round has often the same to say as the one before, with other numbers.
             let is_like = |other: &Diagnostic| {
-                other.severity == remark.severity && subject(other) == subject(remark)
+                other.severity == remark.severity && words(other).eq(words(remark))
             };
             if !diagnostics.iter().any(is_like) {
                 diagnostics.push(remark.clone());
@@ -421,12 +421,10 @@ impl Turn {
     }
 }
 
-/// What a remark is about: what comes before its first colon.
-fn subject(remark: &Diagnostic) -> &str {
-    let message = remark.message.as_str();
-    message
-        .split_once(':')
-        .map_or(message, |(subject, _)| subject)
+/// A remark without its numbers.
+fn words(remark: &Diagnostic) -> impl Iterator<Item = char> {
+    let is_number = |c: &char| c.is_ascii_digit() || *c == '.';
+    remark.message.chars().filter(move |c| !is_number(c))
 }
 
 /// Coins that nobody can foresee, from the seed that the standard library draws for each hash map.
