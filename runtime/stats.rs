@@ -23,7 +23,12 @@ const MAD_OF_NORMAL: f64 = 0.674_489_750_196_081_7;
 /// Rousseeuw and Croux, *Alternatives to the Median Absolute Deviation*, JASA 88 (1993).
 pub fn spread(samples: &[f64], centre: f64) -> f64 {
     let deviations: Vec<f64> = samples.iter().map(|x| (x - centre).abs()).collect();
-    median(&deviations) / MAD_OF_NORMAL
+    finite(median(&deviations) / MAD_OF_NORMAL)
+}
+
+/// The nearest number that there is: what is computed from measurements is recorded, and compared.
+pub fn finite(value: f64) -> f64 {
+    value.clamp(f64::MIN, f64::MAX)
 }
 
 /// Evidence that paired differences are positive: an e-process for the hypothesis that they are not.
@@ -117,7 +122,7 @@ pub fn e_value(differences: &[f64], shift: f64, effect: f64, scale: Option<f64>)
     let mut bet = SignBet::new(effect);
     let mut sizes = Vec::with_capacity(differences.len());
     for difference in differences {
-        let difference = difference - shift;
+        let difference = finite(difference - shift);
         sizes.push(difference.abs());
         bet.observe(ratio(
             difference,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Direction;
-use crate::stats::e_lond;
+use crate::stats::{e_lond, finite};
 
 pub use assessment::Assessment;
 pub use figures::{change, number, quantity};
@@ -126,10 +126,10 @@ impl Policy {
 
     /// By how much `candidate` is better than `incumbent`, in the metric's unit.
     fn improvement(&self, candidate: f64, incumbent: f64) -> f64 {
-        match self.direction {
+        finite(match self.direction {
             Direction::Lower => incumbent - candidate,
             Direction::Higher => candidate - incumbent,
-        }
+        })
     }
 }
 

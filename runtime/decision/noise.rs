@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::trial::{Evidence, Round};
-use crate::stats::{median, spread};
+use crate::stats::{finite, median, spread};
 
 /// How many of the last values of each kind count.
 const REMEMBERED: usize = 128;
@@ -57,7 +57,7 @@ impl Deviations {
             .map(|(deviation, then)| {
                 let growth = level / then;
                 if growth.is_finite() && growth > 0.0 {
-                    deviation * growth
+                    finite(deviation * growth)
                 } else {
                     *deviation
                 }
@@ -97,7 +97,7 @@ impl Noise {
         };
         for pair in rounds.windows(2) {
             if let [one, next] = pair {
-                let change = next.difference() - one.difference();
+                let change = finite(next.difference() - one.difference());
                 self.differences
                     .add(change * std::f64::consts::FRAC_1_SQRT_2, first.incumbent);
             }
@@ -105,7 +105,8 @@ impl Noise {
         let new = rounds.get(reused..).unwrap_or_default();
         if let Some(level) = self.level() {
             for round in new.iter().take(2) {
-                self.surprises.add(round.incumbent - level, first.incumbent);
+                let surprise = finite(round.incumbent - level);
+                self.surprises.add(surprise, first.incumbent);
             }
         }
         if kept {
@@ -141,7 +142,7 @@ impl Noise {
             #[expect(clippy::cast_precision_loss, reason = "there are few")]
             let count = self.incumbent.len() as f64;
             let variance = (surprise - single).max(MEDIAN_OVER_MEAN * single / count);
-            Some(Level {
+            variance.is_finite().then(|| Level {
                 value: level,
                 deviation: variance.sqrt(),
             })

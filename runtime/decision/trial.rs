@@ -38,7 +38,7 @@ pub struct Round {
 impl Round {
     /// By how much the incumbent's value is higher.
     pub fn difference(&self) -> f64 {
-        self.incumbent - self.candidate
+        stats::finite(self.incumbent - self.candidate)
     }
 }
 
@@ -116,7 +116,7 @@ impl Trial {
         let margin = prior
             .spread
             .filter(|_| simpler && policy.rules.prefer_simpler)
-            .map(|spread| effect * spread);
+            .map(|spread| stats::finite(effect * spread));
         Self {
             policy: policy.clone(),
             alpha,
@@ -145,8 +145,8 @@ impl Trial {
 
     /// One more round, and how long it took.
     pub fn add(&mut self, round: Round, took: Duration) {
-        let gain = self.policy.improvement(round.candidate, round.incumbent)
-            + self.margin.unwrap_or_default();
+        let improvement = self.policy.improvement(round.candidate, round.incumbent);
+        let gain = stats::finite(improvement + self.margin.unwrap_or_default());
         self.rounds.push(round);
         self.took.push(took);
         self.gains.push(gain);
@@ -328,7 +328,11 @@ impl Trial {
         };
         let from = self.gains.len() - telling;
         let margin = self.margin.unwrap_or_default();
-        let gains: Vec<f64> = self.gains.iter().map(|gain| gain - margin).collect();
+        let gains: Vec<f64> = self
+            .gains
+            .iter()
+            .map(|gain| stats::finite(gain - margin))
+            .collect();
         let estimate = median(gains.get(from..).unwrap_or_default());
         let evidence = Evidence {
             rounds: self.rounds.clone(),
