@@ -116,7 +116,7 @@ fn judge(policy: &Policy, prior: Prior, simpler: bool, rounds: &[Round]) -> (Rul
 fn prior(earlier: &[Vec<Round>], value: f64) -> Prior {
     let mut noise = Noise::default();
     for rounds in earlier {
-        noise.learn_rounds(rounds, false);
+        noise.learn_rounds(rounds, 0, false);
     }
     noise.prior(value)
 }
