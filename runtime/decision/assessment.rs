@@ -1,6 +1,7 @@
 //! What an A/A run, the incumbent against itself, tells of a metric.
 
-use super::trial::{Round, smallest_gain};
+use super::evidence::Round;
+use super::trial::smallest_gain;
 use super::{Policy, Rules};
 use crate::stats::{SignBet, e_value, median, spread};
 

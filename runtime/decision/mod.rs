@@ -1,6 +1,7 @@
 //! From measurements to a verdict with its reason; pure.
 
 mod assessment;
+mod evidence;
 mod figures;
 mod improvement;
 mod noise;
@@ -14,10 +15,11 @@ use crate::measure::Direction;
 use crate::stats::{e_lond, finite};
 
 pub use assessment::Assessment;
+pub use evidence::{Evidence, Round};
 pub use figures::{change, number, quantity};
 pub use improvement::MinImprovement;
 pub use noise::{Level, Noise, Prior};
-pub use trial::{Evidence, Round, Trial, smallest_gain};
+pub use trial::{Trial, smallest_gain};
 
 /// The least relative improvement of a metric with noise where none is given and its noise is not
 /// controlled: without any, half of all useless changes would be kept.

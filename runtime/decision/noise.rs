@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::trial::{Evidence, Round};
+use super::evidence::{Evidence, Round};
 use crate::stats::{finite, median, spread};
 
 /// How many of the last values of each kind count.

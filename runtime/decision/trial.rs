@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::figures::{change, number};
+use super::evidence::{Evidence, Round, interval, relative};
 use super::noise::Prior;
 use super::{MinImprovement, Policy, Ruling, Verdict, decide};
-use crate::measure::Direction;
 use crate::stats::{self, SignBet, median, ratio};
 
 /// A trial is given up once a gain that it could find is so much less likely than none. With less,
@@ -24,62 +21,6 @@ const CLIP: f64 = 1.8;
 const LARGEST_EFFECT: f64 = 8.0;
 /// With this many rounds, gains of twice the standard deviation of one measurement are found.
 const ROUNDS_FOR_TWO_DEVIATIONS: f64 = 24.0;
-/// The error of the interval that is told with an estimate.
-const INTERVAL_ALPHA: f64 = 0.05;
-
-/// One measurement of each side, one right after the other, in random order.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Round {
-    pub incumbent: f64,
-    pub candidate: f64,
-}
-
-impl Round {
-    /// By how much the incumbent's value is higher.
-    pub fn difference(&self) -> f64 {
-        stats::finite(self.incumbent - self.candidate)
-    }
-}
-
-/// What a verdict on a metric with noise rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    pub rounds: Vec<Round>,
-    /// How many of the last rounds came after the test said better, to confirm it.
-    pub confirming: usize,
-    /// The chance that a candidate which changes nothing is kept; none where the noise is not
-    /// controlled.
-    pub alpha: Option<f64>,
-    /// Of the candidate being better. It has to reach `1 / alpha`.
-    pub e_value: f64,
-    /// The improvement in the metric's unit, negative where it is worse: the median over the
-    /// confirming rounds, or over all where there are none.
-    pub estimate: f64,
-    /// Where the improvement lies with a chance of 95 %, from all rounds; none where they are too few.
-    pub interval: (Option<f64>, Option<f64>),
-    /// For how many of the first rounds a recorded value of the incumbent served.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub reused: usize,
-    /// How long a round took, in seconds, but for the first one.
-    pub round_seconds: f64,
-    /// The standard deviation of a difference, as far as it was known before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noise: Option<f64>,
-    /// By how much a simpler candidate was allowed to be worse.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub margin: Option<f64>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes it like this"
-)]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
 /// Why no more rounds are worth their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
@@ -343,12 +284,18 @@ impl Trial {
                 None => self.bet.value(),
             },
             estimate,
-            interval: stats::interval(&gains, INTERVAL_ALPHA, self.bet.effect(), self.prior.spread),
+            interval: interval(
+                &self.policy,
+                &self.rounds,
+                self.bet.effect(),
+                self.prior.spread,
+            ),
             reused: 0,
             round_seconds: self.pace().unwrap_or_default().as_secs_f64(),
             noise: self.prior.spread,
             margin: self.margin,
         };
+        let reason = |what: &str| evidence.reason(&self.policy, self.alpha, what);
         let ruling = match stop {
             Stop::Uncontrolled => {
                 let (incumbent, candidate) = evidence.values();
@@ -357,22 +304,21 @@ impl Trial {
             Stop::Better if self.is_enough(telling) => Ruling {
                 verdict: Verdict::Keep,
                 reason: match self.margin {
-                    Some(margin) if estimate <= 0.0 => self.reason(
-                        &format!(
-                            "simpler, and not worse by {}",
-                            relative(margin, evidence.values().0).trim_start_matches('+')
-                        ),
-                        &evidence,
-                    ),
-                    _ => self.reason("better", &evidence),
+                    // What is sure is that it is not worse by the margin.
+                    Some(margin) if evidence.interval.0.is_none_or(|least| least <= 0.0) => {
+                        let margin = relative(margin, evidence.values().0);
+                        let margin = margin.trim_start_matches('+');
+                        reason(&format!("simpler, and not worse by {margin}"))
+                    }
+                    _ => reason("better"),
                 },
             },
-            Stop::Better if estimate <= 0.0 => Ruling::discard(
-                self.reason("better at first, and not when measured afresh", &evidence),
-            ),
+            Stop::Better if estimate <= 0.0 => {
+                Ruling::discard(reason("better at first, and not when measured afresh"))
+            }
             Stop::Better => {
                 let least = self.policy.min_improvement.unwrap_or(MinImprovement::NONE);
-                Ruling::discard(self.reason(&format!("better by less than {least}"), &evidence))
+                Ruling::discard(reason(&format!("better by less than {least}")))
             }
             Stop::Unlikely | Stop::Rounds | Stop::Time => {
                 let what = if evidence.interval.1.is_some_and(|most| most < 0.0)
@@ -389,55 +335,10 @@ impl Trial {
                     Stop::Rounds => ", and no more are allowed",
                     _ => "",
                 };
-                Ruling::discard(self.reason(what, &evidence) + why)
+                Ruling::discard(reason(what) + why)
             }
         };
         (ruling, evidence)
-    }
-
-    /// The reason in words and numbers.
-    fn reason(&self, what: &str, evidence: &Evidence) -> String {
-        let (incumbent, candidate) = evidence.values();
-        let sign = match self.policy.direction {
-            Direction::Lower => -1.0,
-            Direction::Higher => 1.0,
-        };
-        let interval = match evidence.interval {
-            (Some(low), Some(high)) => {
-                let mut ends = [low * sign, high * sign];
-                ends.sort_by(f64::total_cmp);
-                let [low, high] = ends.map(|end| relative(end, incumbent));
-                format!(", 95% interval {low} to {high}")
-            }
-            _ => String::new(),
-        };
-        let confirming = match evidence.confirming {
-            0 => String::new(),
-            n => format!(", {n} of them fresh to confirm"),
-        };
-        format!(
-            "{what}: {} {}{interval}; {} rounds{confirming}, e-value {} ({} asked)",
-            self.policy.metric,
-            change(incumbent, candidate, &self.policy.unit),
-            evidence.rounds.len(),
-            round_to(evidence.e_value, 3),
-            round_to(1.0 / self.alpha, 3),
-        )
-    }
-}
-
-impl Evidence {
-    /// The values of incumbent and candidate that stand for the rounds: the medians over those that
-    /// the estimate comes from.
-    pub fn values(&self) -> (f64, f64) {
-        let from = match self.confirming {
-            0 => 0,
-            fresh => self.rounds.len().saturating_sub(fresh),
-        };
-        let telling = self.rounds.get(from..).unwrap_or_default();
-        let side =
-            |value: fn(&Round) -> f64| median(&telling.iter().map(value).collect::<Vec<_>>());
-        (side(|round| round.incumbent), side(|round| round.candidate))
     }
 }
 
@@ -453,32 +354,11 @@ pub fn smallest_gain(max_rounds: u32) -> f64 {
     effect(max_rounds) * 2.0_f64.sqrt()
 }
 
-/// A change as a share of a value, or as it is where there is none.
-fn relative(change: f64, value: f64) -> String {
-    let share = change / value.abs() * 100.0;
-    if share.is_finite() {
-        format!("{share:+.1}%")
-    } else {
-        number(change)
-    }
-}
-
-/// So many significant digits, which is what an e-value deserves.
-fn round_to(value: f64, digits: i32) -> f64 {
-    if value == 0.0 || !value.is_finite() {
-        return value;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "an exponent is small")]
-    let magnitude = value.abs().log10().floor() as i32;
-    let factor = 10.0_f64.powi(digits - 1 - magnitude);
-    let rounded = (value * factor).round() / factor;
-    if rounded.is_finite() { rounded } else { value }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Rules;
     use super::*;
+    use crate::measure::Direction;
 
     fn policy(direction: Direction) -> Policy {
         Policy {
