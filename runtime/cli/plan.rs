@@ -1,6 +1,7 @@
 //! `run --dry-run`: what would be done, with what.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::run::Order;
 use super::{Context, ui};
@@ -23,6 +24,7 @@ pub(super) fn show(
     let history = journal::read(lab.directory()).map_err(Failure::from)?;
     let (experiment, policy, instrument) = (lab.experiment(), lab.policy(), lab.instrument());
     let descriptor = instrument.evaluator.descriptor();
+    let pace = history.noise.prior(0.0).pace;
     let data = |name: &str, value: &str| context.ui.data(&format!("{name:<12} {value}"));
     data("experiment", &lab.id().to_string());
     data("target", &experiment.target.join(", "));
@@ -45,7 +47,7 @@ pub(super) fn show(
             policy
                 .min_improvement
                 .map_or(String::new(), |least| format!(", by at least {least}")),
-            how_it_is_decided(policy)
+            how_it_is_decided(policy, pace)
         ),
     );
     for (name, value) in &instrument.settings.parameters {
@@ -204,17 +206,20 @@ pub(super) fn show(
     Ok(())
 }
 
-/// How a verdict comes about.
-fn how_it_is_decided(policy: &Policy) -> String {
+/// How a verdict comes about, where a round takes so long, if that is known.
+fn how_it_is_decided(policy: &Policy, pace: Option<Duration>) -> String {
     if policy.deterministic {
         return "measured once, compared with the record".to_owned();
     }
     let rules = &policy.rules;
     let surely = match rules.false_keep_rate {
-        Some(rate) => format!("at most {}% of keeps false", number(rate * 100.0)),
+        _ if !rules.control_noise(pace.unwrap_or_default()) => {
+            "which is too little to control the noise".to_owned()
+        }
+        Some(rate) => format!("at most {}% of keeps false", percent(rate)),
         None => format!(
-            "a no-op kept with a chance of {} at most",
-            number(rules.alpha)
+            "a change that does nothing kept with a chance of {}% at most",
+            percent(rules.alpha)
         ),
     };
     format!(
@@ -222,4 +227,9 @@ fn how_it_is_decided(policy: &Policy) -> String {
         ui::count(rules.max_rounds.into(), "round", "rounds"),
         humantime::format_duration(rules.max_time)
     )
+}
+
+/// A share in per cent, without the digits of its representation.
+fn percent(share: f64) -> f64 {
+    (share * 1e12).round() / 1e10
 }

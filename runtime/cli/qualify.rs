@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, short = 'x', value_name = "DOMAIN/NAME")]
     experiment: Option<Id>,
     /// Measure so many rounds; more of them tell the noise more exactly
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
     rounds: u32,
     /// Print JSON
     #[arg(long)]
@@ -33,7 +33,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  autoresearch qualify                   the only experiment here, in 12 rounds
+  autoresearch qualify                   the only experiment here, in 16 rounds
   autoresearch qualify --rounds 40       the noise more exactly";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
@@ -103,8 +103,9 @@ fn show(
         data(
             "noise",
             &format!(
-                "{}: the standard deviation of one measurement, from {}",
+                "{}, give or take {:.0}%: the standard deviation of one measurement, from {}",
                 with_share(assessment.deviation),
+                100.0 * assessment.uncertainty,
                 ui::count(qualification.rounds.len() as u64, "round", "rounds")
             ),
         );
@@ -112,7 +113,7 @@ fn show(
             data(
                 "smallest gain",
                 &format!(
-                    "{}: found nearly always",
+                    "about {}: found nearly always",
                     with_share(assessment.smallest_gain)
                 ),
             );
@@ -152,8 +153,12 @@ fn warnings(
     let mut warnings = Vec::new();
     let metric = &policy.metric;
     if let Broken::Measured { value } = qualification.broken {
-        let moved = (value - assessment.value).abs();
-        if moved == 0.0 || moved <= MOVED * assessment.deviation {
+        let values = || {
+            let rounds = qualification.rounds.iter();
+            rounds.flat_map(|round| [round.incumbent, round.candidate])
+        };
+        let is_seen = values().any(|seen| seen <= value) && values().any(|seen| seen >= value);
+        if is_seen || (value - assessment.value).abs() <= MOVED * assessment.deviation {
             warnings.push(format!(
                 "with nonsense in the place of the target, {metric} is {}, as before: does the evaluator measure the target?",
                 quantity(value, &policy.unit)
@@ -194,7 +199,7 @@ fn warnings(
     }
     if assessment.deviation == 0.0 {
         warnings.push(format!(
-            "{metric} was nearly always the same: where it has no noise, `deterministic = true` in `[objective]` saves rounds"
+            "{metric} was always the same: where it has no noise, `deterministic = true` in `[objective]` saves rounds"
         ));
     }
     warnings
@@ -214,6 +219,7 @@ fn as_json(
         "value": assessment.value,
         "deterministic": policy.deterministic,
         "deviation": assessment.deviation,
+        "uncertainty": assessment.uncertainty,
         "smallest_gain": assessment.smallest_gain,
         "controlled": policy.deterministic || assessment.is_controlled(&policy.rules),
         "rounds": qualification.rounds,

@@ -105,7 +105,15 @@ fn show_evidence(data: &dyn Fn(&str, &str), evidence: &Evidence, unit: &str) {
     };
     data(
         "better by",
-        &format!("{}{ends}", quantity(evidence.estimate, unit)),
+        &format!(
+            "{}, the median of the differences{}{ends}",
+            quantity(evidence.estimate, unit),
+            if evidence.confirming > 0 {
+                " in the rounds that confirm"
+            } else {
+                ""
+            }
+        ),
     );
     data(
         "evidence",

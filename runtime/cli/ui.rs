@@ -282,6 +282,11 @@ impl Ui {
                     ));
                 }
             }
+            Notice::Uncontrolled(policy) => self.warning(&format!(
+                "the noise of {} is not controlled, as there are rounds or time for less than {} rounds of measurements: up to half of all changes that do nothing may be kept; `autoresearch qualify` says more",
+                policy.metric,
+                policy.rules.least_rounds()
+            )),
             Notice::MeaningChanged => self.info(
                 "the evaluator or its settings differ from the baseline's: measuring it again",
             ),
@@ -334,7 +339,10 @@ impl Ui {
                 None => format!("no answer now ({message}), and no time or money to wait for one"),
             }),
             Notice::MeasuringAgain(failure) => {
-                self.warning(&format!("{failure}; trying once more"));
+                let message = failure.message.trim_end_matches(':');
+                let detail = failure.detail.iter().flat_map(|detail| detail.lines()).next();
+                let detail = detail.map_or_else(String::new, |line| format!(": {line}"));
+                self.warning(&format!("{message}{detail}; trying once more"));
             }
             Notice::Void => self.warning(
                 "the measurement is void, because it was stopped or the machine was asleep: measuring again",

@@ -1,9 +1,11 @@
 //! What an A/A run, the incumbent against itself, tells of a metric.
 
+use std::time::Duration;
+
 use super::evidence::Round;
 use super::trial::smallest_gain;
 use super::{Policy, Rules};
-use crate::stats::{SignBet, e_value, median, spread};
+use crate::stats::{distance_spread, e_value, finite, median};
 
 /// One worktree differs from the other where the evidence is this strong.
 const BIASED: f64 = 20.0;
@@ -20,6 +22,8 @@ pub struct Assessment {
     pub value: f64,
     /// The standard deviation of one measurement within a pair, in the metric's unit.
     pub deviation: f64,
+    /// How far off that may be, as a share of it: its own standard deviation.
+    pub uncertainty: f64,
     /// The smallest gain that a verdict finds nearly always, in the metric's unit.
     pub smallest_gain: f64,
     /// Whether one worktree gives other values than the other, though the same is in both.
@@ -45,27 +49,29 @@ impl Assessment {
             .flat_map(|round| [round.incumbent, round.candidate])
             .collect();
         let differences: Vec<f64> = rounds.iter().map(Round::difference).collect();
-        let changes: Vec<f64> = differences
-            .windows(2)
-            .filter_map(|pair| match pair {
-                // Half of it: two differences, and each of two measurements.
-                [one, next] => Some((next - one) / 2.0),
-                _ => None,
-            })
-            .collect();
-        let deviation = spread(&changes, 0.0);
+        #[expect(clippy::cast_precision_loss, reason = "there are few")]
+        let count = rounds.len().max(1) as f64;
+        // A difference has two measurements in it.
+        let mut spread = distance_spread(&differences);
+        if spread == 0.0 {
+            // Most are the same, and not all need be: the root of the mean square tells.
+            let squares: f64 = differences.iter().map(|x| x * x).sum();
+            spread = (squares / count).sqrt();
+        }
+        let deviation = finite(spread * std::f64::consts::FRAC_1_SQRT_2);
         let mirrored: Vec<f64> = differences.iter().map(|x| -x).collect();
         let bias = |differences: &[f64]| e_value(differences, 0.0, 1.0, None);
         // The mean of two e-values is one.
         let bias = f64::midpoint(bias(&differences), bias(&mirrored));
-        let alpha = rules.alpha_after(0, 0);
-        let least_rounds = SignBet::least(alpha);
+        let least_rounds = rules.least_rounds();
         let patience = f64::from(rules.max_rounds) / f64::from(Rules::default().max_rounds);
         let gain_rounds = (GAIN_ROUNDS * patience).max(f64::from(least_rounds));
         Self {
             value: median(&values),
             deviation,
-            smallest_gain: smallest_gain(rules.max_rounds) * deviation,
+            // As good as the deviation of seven tenths as many normal samples.
+            uncertainty: (1.4 * count).sqrt().recip(),
+            smallest_gain: finite(smallest_gain(rules.max_rounds) * deviation),
             biased: bias >= BIASED,
             round_seconds,
             rounds_in_time: rules.max_time.as_secs_f64() / round_seconds.max(1e-9),
@@ -77,8 +83,8 @@ impl Assessment {
 
     /// Whether verdicts can tell gains from noise in the rounds and the time that they have.
     pub fn is_controlled(&self, rules: &Rules) -> bool {
-        let least = f64::from(self.least_rounds);
-        self.rounds_in_time >= least && f64::from(rules.max_rounds) >= least
+        rules
+            .control_noise(Duration::try_from_secs_f64(self.round_seconds).unwrap_or(Duration::MAX))
     }
 }
 

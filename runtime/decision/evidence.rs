@@ -45,7 +45,7 @@ pub struct Evidence {
     /// For how many of the first rounds a recorded value of the incumbent served.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reused: usize,
-    /// How long a round took, in seconds, but for the first one.
+    /// Twice what the incumbent took in a round, in seconds, but for the first one.
     pub round_seconds: f64,
     /// The standard deviation of a difference, as far as it was known before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,10 +98,15 @@ impl Evidence {
             n => format!(", {n} of them fresh to confirm"),
         };
         format!(
-            "{what}: {} {}{interval}; {} rounds{confirming}, e-value {} ({} asked)",
+            "{what}: {} {}{interval}; {} {}{confirming}, e-value {} ({} asked)",
             policy.metric,
             change(incumbent, candidate, &policy.unit),
             self.rounds.len(),
+            if self.rounds.len() == 1 {
+                "round"
+            } else {
+                "rounds"
+            },
             round_to(self.e_value, 3),
             round_to(1.0 / alpha, 3),
         )

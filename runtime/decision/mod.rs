@@ -12,14 +12,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Direction;
-use crate::stats::{e_lond, finite};
+use crate::stats::{SignBet, e_lond, finite};
 
 pub use assessment::Assessment;
 pub use evidence::{Evidence, Round};
 pub use figures::{change, number, quantity};
 pub use improvement::MinImprovement;
 pub use noise::{Level, Noise, Prior};
-pub use trial::{Trial, smallest_gain};
+pub use trial::{Took, Trial, smallest_gain};
 
 /// The least relative improvement of a metric with noise where none is given and its noise is not
 /// controlled: without any, half of all useless changes would be kept.
@@ -86,13 +86,22 @@ impl Rules {
         }
     }
 
-    /// The most rounds with this `alpha`: a correction that asks for more evidence than
-    /// the default allows for more of them, in proportion.
+    /// How many rounds a keep takes at least.
+    pub fn least_rounds(&self) -> u32 {
+        SignBet::least(self.alpha_after(0, 0))
+    }
+
+    /// Whether there are rounds and time enough to control the noise, where a round takes so long.
+    pub fn control_noise(&self, round: Duration) -> bool {
+        let least = self.least_rounds();
+        let rounds = self.rounds(self.alpha_after(0, 0));
+        rounds >= least as usize && self.max_time >= round.saturating_mul(least)
+    }
+
+    /// The most rounds with this `alpha`: one that asks for more evidence than the default allows for
+    /// more of them, in proportion.
     fn rounds(&self, alpha: f64) -> usize {
-        let stretch = match self.false_keep_rate {
-            Some(_) => (alpha.ln() / Self::default().alpha.ln()).max(1.0),
-            None => 1.0,
-        };
+        let stretch = (alpha.ln() / Self::default().alpha.ln()).max(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -169,7 +178,8 @@ pub fn decide(policy: &Policy, candidate: f64, incumbent: f64, simpler: bool) ->
     let least = policy.least();
     let prefers = simpler && policy.rules.prefer_simpler;
     let (verdict, why) = if improvement > 0.0 && improvement >= least.over(incumbent) {
-        (Verdict::Keep, "better".to_owned())
+        let seems = if policy.deterministic { "" } else { "seems " };
+        (Verdict::Keep, format!("{seems}better"))
     } else if improvement == 0.0 && prefers {
         (Verdict::Keep, "as good, and simpler".to_owned())
     } else if improvement > 0.0 {
@@ -259,7 +269,7 @@ mod tests {
         };
         assert_eq!(
             decide(&noisy, 9.1, 12.3, false).reason,
-            "better: m 12.30 -> 9.100 ms (-26.0%); too few rounds to rule out noise"
+            "seems better: m 12.30 -> 9.100 ms (-26.0%); too few rounds to rule out noise"
         );
         assert_eq!(
             decide(&noisy, 99.5, 100.0, false).reason,

@@ -15,6 +15,8 @@ const GIVE_UP: f64 = 1.0 / 7.0;
 const LEAST_TO_GIVE_UP: usize = 2;
 /// So many rounds tell their own noise, where it is not known from before.
 const LEAST_FOR_OWN_NOISE: usize = 4;
+/// A candidate whose e-value is below this is called worse.
+const SURELY_WORSE: f64 = 0.05;
 /// What is further from the expectation than this many standard deviations counts as if it were not.
 const CLIP: f64 = 1.8;
 /// The most that an effect counts, in standard deviations of a difference.
@@ -33,6 +35,20 @@ enum Stop {
     Uncontrolled,
 }
 
+/// How long the two sides of a round took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// Zero where a recorded value served.
+    pub incumbent: Duration,
+    pub candidate: Duration,
+}
+
+impl Took {
+    fn both(&self) -> Duration {
+        self.incumbent + self.candidate
+    }
+}
+
 /// A candidate on trial.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
@@ -42,7 +58,7 @@ pub struct Trial {
     /// What is added to each improvement, for a simpler candidate.
     margin: Option<f64>,
     rounds: Vec<Round>,
-    took: Vec<Duration>,
+    took: Vec<Took>,
     /// The improvements, with the margin.
     gains: Vec<f64>,
     bet: SignBet,
@@ -76,16 +92,17 @@ impl Trial {
         self.rounds.len()
     }
 
-    /// How long a round takes; the first one may build.
-    pub fn pace(&self) -> Option<Duration> {
+    /// How long a round takes in which the candidate takes as long as the incumbent: a slow candidate is
+    /// no reason to believe it sooner. The first round may build.
+    fn pace(&self) -> Duration {
         let later = self.took.get(1..).filter(|later| !later.is_empty());
         let rounds = later.unwrap_or(&self.took);
-        let count = u32::try_from(rounds.len()).ok().filter(|n| *n > 0)?;
-        Some(rounds.iter().sum::<Duration>() / count)
+        let count = u32::try_from(rounds.len()).unwrap_or(u32::MAX).max(1);
+        2 * rounds.iter().map(|took| took.incumbent).sum::<Duration>() / count
     }
 
     /// One more round, and how long it took.
-    pub fn add(&mut self, round: Round, took: Duration) {
+    pub fn add(&mut self, round: Round, took: Took) {
         let improvement = self.policy.improvement(round.candidate, round.incumbent);
         let gain = stats::finite(improvement + self.margin.unwrap_or_default());
         self.rounds.push(round);
@@ -135,31 +152,28 @@ impl Trial {
         if most < least {
             return (done >= most).then_some(Stop::Uncontrolled);
         }
+        if done >= most {
+            return Some(Stop::Rounds);
+        }
         let fit = self.fit();
         let is_pace_known = self.prior.pace.is_some() || done > 1 || fit <= done;
         if done <= 2 && is_pace_known && fit < least {
             return Some(Stop::Uncontrolled);
         }
         let left = u32::try_from(most.saturating_sub(done)).unwrap_or(u32::MAX);
-        if self.bet.reach(left) < 1.0 / self.alpha {
-            return Some(if left == 0 {
-                Stop::Rounds
-            } else {
-                Stop::Unlikely
-            });
-        }
-        if self.is_gain_unlikely() {
+        if self.bet.reach(left) < 1.0 / self.alpha || self.is_gain_unlikely() {
             return Some(Stop::Unlikely);
         }
-        (fit <= done).then_some(Stop::Time)
+        let spent: Duration = self.took.iter().map(Took::both).sum();
+        (spent >= self.policy.rules.max_time).then_some(Stop::Time)
     }
 
-    /// How many rounds there can be in the time that a verdict may take.
+    /// How many rounds there can be in the time that a verdict may take, at the incumbent's pace.
     fn fit(&self) -> usize {
-        let spent: Duration = self.took.iter().sum();
+        let spent: Duration = self.took.iter().map(|took| 2 * took.incumbent).sum();
         let left = self.policy.rules.max_time.saturating_sub(spent);
         let first = self.prior.pace.filter(|_| self.took.len() == 1);
-        let pace = first.or(self.pace()).unwrap_or_default().as_secs_f64();
+        let pace = first.unwrap_or_else(|| self.pace()).as_secs_f64();
         let more = left.as_secs_f64() / pace.max(1e-9);
         #[expect(
             clippy::cast_possible_truncation,
@@ -291,7 +305,7 @@ impl Trial {
                 self.prior.spread,
             ),
             reused: 0,
-            round_seconds: self.pace().unwrap_or_default().as_secs_f64(),
+            round_seconds: self.pace().as_secs_f64(),
             noise: self.prior.spread,
             margin: self.margin,
         };
@@ -322,11 +336,13 @@ impl Trial {
             }
             Stop::Unlikely | Stop::Rounds | Stop::Time => {
                 let what = if evidence.interval.1.is_some_and(|most| most < 0.0)
-                    || self.bet.value() < 0.5 && estimate < 0.0
+                    || self.bet.value() < SURELY_WORSE
                 {
                     "worse"
                 } else if estimate == 0.0 {
                     "no change"
+                } else if estimate < 0.0 {
+                    "not better"
                 } else {
                     "not clearly better"
                 };
@@ -371,7 +387,15 @@ mod tests {
         }
     }
 
-    const SECOND: Duration = Duration::from_secs(1);
+    const SECOND: Took = each(Duration::from_millis(500));
+
+    /// Both sides take the same.
+    const fn each(time: Duration) -> Took {
+        Took {
+            incumbent: time,
+            candidate: time,
+        }
+    }
 
     /// Noise with a standard deviation of about one, the same each time.
     fn noise(i: usize) -> f64 {
@@ -398,7 +422,7 @@ mod tests {
     fn judge_at(
         policy: &Policy,
         prior: Prior,
-        pace: Duration,
+        pace: Took,
         round: impl Fn(usize) -> Round,
     ) -> (Ruling, Evidence) {
         let mut trial = Trial::new(policy, policy.rules.alpha, prior, false);
@@ -529,7 +553,7 @@ mod tests {
         assert_eq!((evidence.alpha, evidence.rounds.len()), (None, 2));
         assert!(ruling.reason.ends_with("too few rounds to rule out noise"));
         let paced = Prior {
-            pace: Some(SECOND),
+            pace: Some(Duration::from_secs(1)),
             ..known()
         };
         assert_eq!(judge_at(&hurried, paced, SECOND, gain).1.rounds.len(), 1);
@@ -542,13 +566,13 @@ mod tests {
 
         // A first round that builds says little of the others.
         let mut trial = Trial::new(&policy(Direction::Lower), 0.01, known(), false);
-        trial.add(gain(0), Duration::from_mins(20));
+        trial.add(gain(0), each(Duration::from_mins(10)));
         assert_eq!(trial.ruling(), None);
         trial.add(gain(1), SECOND);
         assert_eq!(trial.ruling(), None);
         // And one that gets slow on the way is not decided on too little.
-        trial.add(gain(2), Duration::from_mins(20));
-        trial.add(gain(3), Duration::from_mins(20));
+        trial.add(gain(2), each(Duration::from_mins(10)));
+        trial.add(gain(3), each(Duration::from_mins(10)));
         let (ruling, _) = trial.ruling().unwrap();
         assert_eq!(ruling.verdict, Verdict::Discard);
         assert!(
@@ -556,6 +580,44 @@ mod tests {
             "{}",
             ruling.reason
         );
+    }
+
+    #[test]
+    fn a_slow_candidate_is_not_believed_sooner() {
+        let mut hurried = policy(Direction::Lower);
+        hurried.rules.max_time = Duration::from_secs(30);
+        let slow = Took {
+            incumbent: Duration::from_millis(100),
+            candidate: Duration::from_secs(9),
+        };
+        let (ruling, evidence) = judge_at(&hurried, known(), slow, |_| Round {
+            incumbent: 100.0,
+            candidate: 90.0,
+        });
+        assert_eq!(ruling.verdict, Verdict::Discard, "{}", ruling.reason);
+        assert_eq!((evidence.alpha, evidence.rounds.len()), (Some(0.01), 4));
+    }
+
+    #[test]
+    fn a_stricter_alpha_has_more_rounds_and_no_less_control() {
+        for alpha in [1e-3, 1e-6, 1e-9] {
+            let mut strict = policy(Direction::Lower);
+            strict.rules.alpha = alpha;
+            let (ruling, evidence) = judge(&strict, known(), 100.0, 6.0);
+            assert_eq!(ruling.verdict, Verdict::Keep, "{}", ruling.reason);
+            assert!(evidence.e_value >= 1.0 / alpha);
+        }
+    }
+
+    #[test]
+    fn values_at_the_end_of_all_numbers_get_a_verdict() {
+        for prior in [Prior::default(), known(), spread(f64::MAX)] {
+            let (_, evidence) = judge_at(&policy(Direction::Lower), prior, SECOND, |i| Round {
+                incumbent: if i % 3 == 0 { f64::MAX } else { -f64::MAX },
+                candidate: if i % 2 == 0 { f64::MAX } else { -f64::MAX },
+            });
+            assert!(evidence.rounds.len() <= 30);
+        }
     }
 
     #[test]

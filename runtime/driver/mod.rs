@@ -57,6 +57,8 @@ pub enum Notice<'a> {
     GuardsChanged,
     /// What they measured there.
     Guards(&'a [GuardResult]),
+    /// There are too few rounds, or there is too little time, to control the noise.
+    Uncontrolled(&'a Policy),
     /// The baseline does not count any more: evaluator or settings are others.
     MeaningChanged,
     /// The branch was moved by somebody else, and the experiment goes on from where it is.
@@ -314,6 +316,9 @@ impl<'a> Lab<'a> {
         // A metric with noise is measured on both sides in three or four rounds as a rule.
         let evaluations = if self.policy.deterministic { 1.0 } else { 7.0 };
         let objective = sample.took.as_secs_f64() * evaluations;
+        if !self.policy.deterministic && !self.policy.rules.control_noise(2 * sample.took) {
+            (self.notify)(Notice::Uncontrolled(&self.policy));
+        }
         let (guards, model) = self.guards_of_incumbent(&tree, &[])?;
         sample.report.diagnostics.extend(self.machine.diagnostics());
         Ok(Baseline {

@@ -84,6 +84,7 @@ impl Lab<'_> {
             crashed: None,
             last: None,
             left_alone: false,
+            told_uncontrolled: false,
         };
         let start = match (moved, incumbent) {
             (Some(commit), _) => Some(commit),
@@ -113,6 +114,8 @@ pub(super) struct Run<'a> {
     pub(super) crashed: Option<(u64, Contents)>,
     last: Option<(Try, Judged)>,
     left_alone: bool,
+    /// That the noise is not controlled.
+    told_uncontrolled: bool,
 }
 
 impl Run<'_> {
@@ -267,6 +270,11 @@ impl Run<'_> {
         }
         journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
         self.tally.judged(judged.verdict);
+        let evidence = judged.evidence.as_ref();
+        if evidence.is_some_and(|evidence| evidence.alpha.is_none()) && !self.told_uncontrolled {
+            (lab.notify)(Notice::Uncontrolled(&lab.policy));
+            self.told_uncontrolled = true;
+        }
         (lab.notify)(Notice::Judged {
             candidate: &turn.candidate,
             judged: &judged,

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{MAX_BUDGET, optional_duration};
 use crate::decision::Rules;
 
-/// All rounds of one verdict may take the budget of one evaluation this many times.
-const BUDGETS: u32 = 10;
+/// All rounds of one verdict may take the budget of one evaluation this many times: where evaluations keep
+/// to it, there is time for the rounds that control of the noise takes.
+const BUDGETS: u32 = 30;
+/// The smallest chance of an error that can be asked for.
+const LEAST_CHANCE: f64 = 1e-9;
 /// The most rounds that can be asked for.
 const MAX_ROUNDS: u32 = 1000;
 
@@ -52,17 +55,19 @@ impl DecisionSettings {
 
     /// Checks what the file's form does not.
     pub(super) fn check(&self) -> Result<(), String> {
-        let is_chance = |chance: f64| chance > 0.0 && chance < 1.0;
+        let is_chance = |chance: f64| (LEAST_CHANCE..1.0).contains(&chance);
         match (self.alpha, self.false_keep_rate) {
             (Some(_), Some(_)) => {
                 return Err("`[decision]` has either `alpha` or `false_keep_rate`".to_owned());
             }
             (Some(chance), None) if !is_chance(chance) => {
-                return Err(format!("`alpha` is a chance between 0 and 1, not {chance}"));
+                return Err(format!(
+                    "`alpha` is a chance from {LEAST_CHANCE} to less than 1, not {chance}"
+                ));
             }
             (None, Some(rate)) if !is_chance(rate) => {
                 return Err(format!(
-                    "`false_keep_rate` is a share between 0 and 1, not {rate}"
+                    "`false_keep_rate` is a share from {LEAST_CHANCE} to less than 1, not {rate}"
                 ));
             }
             _ => {}
@@ -103,7 +108,7 @@ mod tests {
     fn what_is_not_said_has_its_default() {
         let minute = Duration::from_mins(1);
         let rules = read("").unwrap().rules(minute);
-        assert_eq!(rules.max_time, Duration::from_mins(10));
+        assert_eq!(rules.max_time, Duration::from_mins(30));
         assert_eq!(
             rules,
             Rules {
@@ -123,6 +128,7 @@ mod tests {
     fn what_makes_no_sense_is_told() {
         for bad in [
             "alpha = 0",
+            "alpha = 1e-10",
             "alpha = 1.0",
             "alpha = nan",
             "false_keep_rate = -0.1",

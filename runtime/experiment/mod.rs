@@ -20,7 +20,7 @@
 //! alpha = 0.01                      # the chance that a change which does nothing is kept
 //! # false_keep_rate = 0.05          # or: the share of all keeps that may be false
 //! max_rounds = 24                   # more of them find smaller gains
-//! max_time = "50m"                  # for all rounds of one verdict; default: ten budgets
+//! max_time = "150m"                 # for all rounds of one verdict; default: thirty budgets
 //! confirm_rounds = 3                # fresh ones, whose estimate is the one that is told
 //! prefer_simpler = false            # keep what is as good and has fewer lines
 //!

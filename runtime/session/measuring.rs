@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Side;
-use crate::decision::{Evidence, Policy, Prior, Round, Ruling, Trial, decide};
+use crate::decision::{Evidence, Policy, Prior, Round, Ruling, Took, Trial, decide};
 
 /// A candidate that is to be judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) struct Measuring {
     value: Option<f64>,
     incumbent: f64,
     /// How long this round has taken.
-    took: Duration,
+    took: Took,
 }
 
 impl Measuring {
@@ -61,7 +61,7 @@ impl Measuring {
             left: vec![],
             value: None,
             incumbent,
-            took: Duration::ZERO,
+            took: Took::default(),
         };
         measuring.begin_round();
         measuring
@@ -75,10 +75,15 @@ impl Measuring {
     /// One side's value in this round, and how long it took.
     pub(super) fn add(&mut self, side: Side, value: f64, took: Duration) {
         self.left.retain(|other| *other != side);
-        self.took += took;
         match side {
-            Side::Candidate => self.value = Some(value),
-            Side::Incumbent => self.incumbent = value,
+            Side::Candidate => {
+                self.value = Some(value);
+                self.took.candidate = took;
+            }
+            Side::Incumbent => {
+                self.incumbent = value;
+                self.took.incumbent = took;
+            }
         }
     }
 
@@ -104,7 +109,7 @@ impl Measuring {
             Some(_) => vec![Side::Incumbent, Side::Candidate],
         };
         self.value = None;
-        self.took = Duration::ZERO;
+        self.took = Took::default();
     }
 
     /// What the values say, once this round is complete; begins another where that is open.

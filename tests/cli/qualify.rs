@@ -52,7 +52,7 @@ fn a_metric_of_the_target_with_noise_is_fit_and_its_noise_is_recorded() {
     let value = qualified(&place);
     assert_eq!(warnings(&value), Vec::<&str>::new(), "{value}");
     assert_eq!(value["broken"], "fails");
-    assert_eq!(value["rounds"].as_array().unwrap().len(), 12);
+    assert_eq!(value["rounds"].as_array().unwrap().len(), 16);
     let deviation = value["deviation"].as_f64().unwrap();
     assert!((0.1..6.0).contains(&deviation), "{value}");
     let gain = value["smallest_gain"].as_f64().unwrap();

@@ -431,7 +431,7 @@ fn a_noisy_metric_is_measured_on_both_sides() {
     let shown = place.run(&["show", "1"]).succeeds();
     for words in [
         "verdict    keep: better: n 100 -> 50",
-        "better by  50",
+        "better by  50, the median of the differences in the rounds that confirm; 95% interval",
         "round 7    100 -> 50\n",
         "round 10   100 -> 50  to confirm",
         "of 100 that a keep takes (alpha 0.01)",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autoresearch::decision::{
-    Evidence, MinImprovement, Noise, Policy, Prior, Round, Rules, Ruling, Trial, Verdict,
+    Evidence, MinImprovement, Noise, Policy, Prior, Round, Rules, Ruling, Took, Trial, Verdict,
 };
 use autoresearch::measure::Direction;
 use autoresearch::stats::{e_value, interval, median, spread};
@@ -105,7 +105,13 @@ fn judge(policy: &Policy, prior: Prior, simpler: bool, rounds: &[Round]) -> (Rul
     let mut trial = Trial::new(policy, policy.rules.alpha, prior, simpler);
     let most = policy.rules.max_rounds * 2 + policy.rules.confirm_rounds * 2;
     for round in rounds.iter().cycle().take(most as usize) {
-        trial.add(*round, SECOND);
+        trial.add(
+            *round,
+            Took {
+                incumbent: SECOND / 2,
+                candidate: SECOND / 2,
+            },
+        );
         if let Some(ruled) = trial.ruling() {
             return ruled;
         }
