@@ -117,10 +117,12 @@ impl Evidence {
 /// normally distributed noise with this standard deviation if that is known.
 ///
 /// Where all values have one sign it is found for the logarithm of their ratio: gains and noise grow with
-/// what they are of, so that rounds on a busy machine tell the same as those on an idle one.
+/// what they are of, so that rounds on a busy machine tell the same as those on an idle one. It is told
+/// for an incumbent of this size (`level`).
 pub(super) fn interval(
     policy: &Policy,
     rounds: &[Round],
+    level: f64,
     effect: f64,
     spread: Option<f64>,
 ) -> (Option<f64>, Option<f64>) {
@@ -143,8 +145,6 @@ pub(super) fn interval(
             Direction::Lower => -side,
             Direction::Higher => side,
         };
-        let sizes: Vec<f64> = rounds.iter().map(|r| r.incumbent.abs()).collect();
-        let level = median(&sizes);
         let ratios: Vec<f64> = rounds
             .iter()
             .map(|r| sign * (r.candidate.abs().ln() - r.incumbent.abs().ln()))

@@ -289,7 +289,7 @@ impl Trial {
             .map(|gain| stats::finite(gain - margin))
             .collect();
         let estimate = median(gains.get(from..).unwrap_or_default());
-        let evidence = Evidence {
+        let mut evidence = Evidence {
             rounds: self.rounds.clone(),
             confirming,
             alpha: controlled.then_some(self.alpha),
@@ -298,17 +298,20 @@ impl Trial {
                 None => self.bet.value(),
             },
             estimate,
-            interval: interval(
-                &self.policy,
-                &self.rounds,
-                self.bet.effect(),
-                self.prior.spread,
-            ),
+            interval: (None, None),
             reused: 0,
             round_seconds: self.pace().as_secs_f64(),
             noise: self.prior.spread,
             margin: self.margin,
         };
+        evidence.interval = interval(
+            &self.policy,
+            &self.rounds,
+            evidence.values().0.abs(),
+            self.bet.effect(),
+            self.prior.spread,
+        );
+        let evidence = evidence;
         let reason = |what: &str| evidence.reason(&self.policy, self.alpha, what);
         let ruling = match stop {
             Stop::Uncontrolled => {
@@ -580,6 +583,24 @@ mod tests {
             "{}",
             ruling.reason
         );
+    }
+
+    #[test]
+    fn the_interval_holds_on_a_machine_that_gets_busy() {
+        let (_, evidence) = judge_at(&policy(Direction::Lower), Prior::default(), SECOND, |i| {
+            let load = if i < 4 { 3.0 } else { 1.0 };
+            Round {
+                incumbent: load * (100.0 + noise(2 * i)),
+                candidate: load * (20.0 + noise(2 * i + 1) / 5.0),
+            }
+        });
+        let (low, high) = evidence.interval;
+        let (low, high) = (low.unwrap(), high.unwrap());
+        assert!(
+            low < evidence.estimate && evidence.estimate < high,
+            "{evidence:?}"
+        );
+        assert!(70.0 < low && high < 90.0, "{evidence:?}");
     }
 
     #[test]
