@@ -56,14 +56,14 @@ impl std::fmt::Display for Doing {
             Doing::SettingUp(line) => write!(f, "setting up the worktree: {line}"),
             Doing::Asking { agent, .. } => write!(f, "{agent} is working"),
             Doing::Measuring(side, round) => {
-                write!(f, "measuring the {}", called(*side))?;
+                write!(f, "measuring the {side}")?;
                 match round {
                     0 => Ok(()),
                     round => write!(f, ", round {}", round + 1),
                 }
             }
             Doing::Guarding(name, side) => {
-                write!(f, "measuring the {} by the guard {name}", called(*side))
+                write!(f, "measuring the {side} by the guard {name}")
             }
             Doing::Qualifying(round) => {
                 write!(
@@ -78,13 +78,6 @@ impl std::fmt::Display for Doing {
                 f.write_str("waiting for another measurement on this machine to end")
             }
         }
-    }
-}
-
-fn called(side: Side) -> &'static str {
-    match side {
-        Side::Candidate => "candidate",
-        Side::Incumbent => "incumbent",
     }
 }
 

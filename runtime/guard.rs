@@ -207,43 +207,16 @@ fn value(measurements: &[Measurement], metric: &str) -> Option<f64> {
         .map(Measurement::value)
 }
 
-/// What several measurements of one side amount to. The samples of each metric are then the values
-/// of the measurements, so that the median is over these.
-pub fn combined(rounds: &[Vec<Measurement>]) -> Vec<Measurement> {
-    let [first, more @ ..] = rounds else {
-        return Vec::new();
-    };
-    if more.is_empty() {
-        return first.clone();
-    }
-    first
-        .iter()
-        .map(|measurement| Measurement {
-            metric: measurement.metric.clone(),
-            samples: rounds
-                .iter()
-                .filter_map(|round| value(round, &measurement.metric))
-                .collect(),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn of_several_measurements_the_median_counts() {
-        let round = |samples: &[f64]| {
-            vec![Measurement {
-                metric: "m".into(),
-                samples: samples.to_vec(),
-            }]
-        };
-        assert_eq!(combined(&[]), vec![]);
-        assert_eq!(combined(&[round(&[1.0, 3.0])]), round(&[1.0, 3.0]));
-        let three = combined(&[round(&[1.0, 1.0, 9.0]), round(&[9.0]), round(&[2.0])]);
-        assert_eq!(three, round(&[1.0, 9.0, 2.0]));
+    fn a_value_is_the_median_of_its_metrics_samples() {
+        let three = [Measurement {
+            metric: "m".into(),
+            samples: vec![1.0, 9.0, 2.0],
+        }];
         assert_eq!(value(&three, "m"), Some(2.0));
         assert_eq!(value(&three, "n"), None);
     }

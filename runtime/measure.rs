@@ -49,6 +49,29 @@ impl Measurement {
     }
 }
 
+/// What several measurements of the same amount to. The samples of each metric are then the values of the
+/// measurements, so that the median is over these; those of a single one are as they are.
+pub fn combined<'a>(rounds: impl IntoIterator<Item = &'a [Measurement]>) -> Vec<Measurement> {
+    let mut rounds = rounds.into_iter();
+    let first = rounds.next().unwrap_or_default();
+    let mut rounds = rounds.peekable();
+    if rounds.peek().is_none() {
+        return first.to_vec();
+    }
+    let mut combined: Vec<Measurement> = Vec::new();
+    for measurement in first.iter().chain(rounds.flatten()) {
+        let value = measurement.value();
+        match combined.iter_mut().find(|m| m.metric == measurement.metric) {
+            Some(known) => known.samples.push(value),
+            None => combined.push(Measurement {
+                metric: measurement.metric.clone(),
+                samples: vec![value],
+            }),
+        }
+    }
+    combined
+}
+
 /// How much a remark matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,4 +106,25 @@ pub struct Diagnostic {
 )]
 fn is_evaluator(source: &Source) -> bool {
     *source == Source::Evaluator
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_measurements_the_median_counts() {
+        let round = |samples: &[f64]| {
+            vec![Measurement {
+                metric: "m".into(),
+                samples: samples.to_vec(),
+            }]
+        };
+        let combined = |rounds: &[Vec<Measurement>]| combined(rounds.iter().map(Vec::as_slice));
+        assert_eq!(combined(&[]), vec![]);
+        assert_eq!(combined(&[round(&[1.0, 3.0])]), round(&[1.0, 3.0]));
+        let three = combined(&[round(&[1.0, 1.0, 9.0]), round(&[9.0]), round(&[2.0])]);
+        assert_eq!(three, round(&[1.0, 9.0, 2.0]));
+        assert_eq!(three[0].value(), 2.0);
+    }
 }

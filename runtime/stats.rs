@@ -31,6 +31,17 @@ pub fn finite(value: f64) -> f64 {
     value.clamp(f64::MIN, f64::MAX)
 }
 
+/// Each value less the one before it, with the standard deviation of one value where these are independent:
+/// whatever all of them have in common plays no part (von Neumann, *Distribution of the ratio of the mean
+/// square successive difference to the variance*, 1941).
+pub fn changes(values: &[f64]) -> Vec<f64> {
+    values
+        .iter()
+        .zip(values.iter().skip(1))
+        .map(|(one, next)| finite(next - one) * std::f64::consts::FRAC_1_SQRT_2)
+        .collect()
+}
+
 /// The standard deviation of what most samples come from, wherever their centre is, from the distances
 /// between each two: half of the samples may be wild. More exact than [`spread`] where there are few. NaN
 /// of fewer than two.

@@ -39,10 +39,7 @@ Examples:
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     context.watch_signals()?;
     let (project, host) = context.project_and_host()?;
-    let found = match &arguments.experiment {
-        Some(id) => project.experiment(id)?,
-        None => run::only_one(&project)?,
-    };
+    let found = run::named_or_only(&project, arguments.experiment.as_ref())?;
     let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
     let notify = run::watched(context, &found, false, arguments.json);
     let lab = run::open(context, &host, &project, found, notify)?;

@@ -250,11 +250,14 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
             )))
         };
     }
-    only_one(project).map(|found| Meant::Existing(Box::new(found)))
+    named_or_only(project, None).map(|found| Meant::Existing(Box::new(found)))
 }
 
-/// The only experiment that there is.
-pub(super) fn only_one(project: &Project) -> Result<Found, Failure> {
+/// The experiment of this name, or without one the only one that there is.
+pub(super) fn named_or_only(project: &Project, id: Option<&Id>) -> Result<Found, Failure> {
+    if let Some(id) = id {
+        return project.experiment(id);
+    }
     let ids = project.ids();
     match ids.as_slice() {
         [(id, _)] => project.experiment(id),

@@ -27,13 +27,10 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let project = Project::find(&context.path)?;
-    let found = match &arguments.experiment {
-        Some(id) => project.experiment(id)?,
-        None => run::only_one(&project)?,
-    };
+    let found = run::named_or_only(&project, arguments.experiment.as_ref())?;
     let n = arguments.n;
-    let Some((candidate, judged)) = journal::find(&found.directory, n).map_err(Failure::from)?
-    else {
+    let (history, tried) = journal::find(&found.directory, n).map_err(Failure::from)?;
+    let Some((candidate, judged)) = tried else {
         return Err(Failure::new(
             Exit::Input,
             format!("the experiment `{}` has no try {n}", found.id),
@@ -49,8 +46,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         }));
         return Ok(());
     }
-    let unit = journal::read(&found.directory)
-        .map_err(Failure::from)?
+    let unit = history
         .baseline
         .map_or_else(String::new, |baseline| baseline.unit);
     let ui = &context.ui;

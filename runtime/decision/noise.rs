@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::evidence::{Evidence, Round};
-use crate::stats::{finite, median, spread};
+use crate::stats::{changes, finite, median, spread};
 
 /// How many of the last values of each kind count.
 const REMEMBERED: usize = 128;
@@ -95,12 +95,9 @@ impl Noise {
         let Some(first) = rounds.first() else {
             return;
         };
-        for pair in rounds.windows(2) {
-            if let [one, next] = pair {
-                let change = finite(next.difference() - one.difference());
-                self.differences
-                    .add(change * std::f64::consts::FRAC_1_SQRT_2, first.incumbent);
-            }
+        let differences: Vec<f64> = rounds.iter().map(Round::difference).collect();
+        for change in changes(&differences) {
+            self.differences.add(change, first.incumbent);
         }
         let new = rounds.get(reused..).unwrap_or_default();
         if let Some(level) = self.level() {

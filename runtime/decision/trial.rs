@@ -23,6 +23,7 @@ const CLIP: f64 = 1.8;
 const LARGEST_EFFECT: f64 = 8.0;
 /// With this many rounds, gains of twice the standard deviation of one measurement are found.
 const ROUNDS_FOR_TWO_DEVIATIONS: f64 = 24.0;
+
 /// Why no more rounds are worth their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
@@ -195,11 +196,11 @@ impl Trial {
         }
         let spread = match self.prior.spread {
             Some(spread) => spread,
-            None if done >= LEAST_FOR_OWN_NOISE => self.own_spread(),
+            None if done >= LEAST_FOR_OWN_NOISE => stats::spread(&stats::changes(&self.gains), 0.0),
             None => return false,
         };
         let standardised: Vec<f64> = self.gains.iter().map(|gain| ratio(*gain, spread)).collect();
-        let asked = self.least_gain();
+        let asked = self.asked(&self.rounds);
         let effect = ratio(asked, spread)
             .max(self.bet.effect())
             .min(LARGEST_EFFECT);
@@ -235,43 +236,24 @@ impl Trial {
         effect * (distance - effect / 2.0) / variance <= GIVE_UP.ln()
     }
 
-    /// The spread of this trial's own differences.
-    fn own_spread(&self) -> f64 {
-        let changes: Vec<f64> = self
-            .gains
-            .windows(2)
-            .filter_map(|pair| match pair {
-                [one, next] => Some((next - one) * std::f64::consts::FRAC_1_SQRT_2),
-                _ => None,
-            })
-            .collect();
-        stats::spread(&changes, 0.0)
-    }
-
-    /// The least gain that is asked for, in the metric's unit, with the margin.
-    fn least_gain(&self) -> f64 {
-        match self.margin {
-            Some(_) => 0.0,
-            None => self.asked(&self.rounds),
-        }
-    }
-
-    /// The least improvement that a keep needs.
+    /// The least that a gain with the margin must be for a keep by these rounds.
     fn asked(&self, rounds: &[Round]) -> f64 {
-        let incumbents: Vec<f64> = rounds.iter().map(|round| round.incumbent).collect();
-        self.policy
+        let Some(least) = self
+            .policy
             .min_improvement
-            .map_or(0.0, |least| least.over(median(&incumbents)))
+            .filter(|_| self.margin.is_none())
+        else {
+            return 0.0;
+        };
+        let incumbents: Vec<f64> = rounds.iter().map(|round| round.incumbent).collect();
+        least.over(median(&incumbents))
     }
 
     /// Whether the last so many rounds show as much as is asked for.
     fn is_enough(&self, last: usize) -> bool {
         let from = self.gains.len() - last;
         let gain = median(self.gains.get(from..).unwrap_or_default());
-        let asked = match self.margin {
-            Some(_) => 0.0,
-            None => self.asked(self.rounds.get(from..).unwrap_or_default()),
-        };
+        let asked = self.asked(self.rounds.get(from..).unwrap_or_default());
         gain > 0.0 && gain >= asked
     }
 

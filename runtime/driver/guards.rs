@@ -7,12 +7,12 @@ use super::run::{Run, coins};
 use super::{Doing, Lab, Notice, incumbent_of, out_of_step};
 use crate::decision::number;
 use crate::failure::Failure;
-use crate::guard::{Guard, Values, combined};
+use crate::guard::{Guard, Values};
 use crate::host::{Failed, Report};
 use crate::journal::{
     Event as Recorded, GuardResult, Guarded, History, Incumbent, Journal, ModelUse,
 };
-use crate::measure::{Diagnostic, Measurement};
+use crate::measure::{Diagnostic, Measurement, combined};
 use crate::session::{Order, Side};
 use crate::workspace::{Slot, Tree};
 
@@ -75,7 +75,7 @@ impl Lab<'_> {
                     })?;
                 model = ModelUse::sum(model.take(), report.model);
                 rounds.push(report.measurements);
-                let measurements = combined(&rounds);
+                let measurements = combined(rounds.iter().map(Vec::as_slice));
                 match guard.broken_by_incumbent(&measurements) {
                     None => break measurements,
                     Some(broken) if broken.is_certain || rounds.len() == ROUNDS => {
@@ -217,12 +217,9 @@ impl Run<'_> {
             doing: Doing::Guarding(guard.name.clone(), side),
             guard: Some(&guard.name),
         };
-        let of = match side {
-            Side::Candidate => "candidate",
-            Side::Incumbent => "incumbent",
-        };
+        let of = side.to_string();
         let measured = self.measure_patiently(journal, &subject, |tree| {
-            let report = lab.report_of(guard, tree, n, of)?;
+            let report = lab.report_of(guard, tree, n, &of)?;
             Ok((report, ()))
         })?;
         Ok(measured.map(|(report, ())| report))
@@ -263,11 +260,11 @@ impl Rounds {
                     self.diagnostics = report.diagnostics;
                 }
                 self.of_candidate.push(report.measurements);
-                self.candidate = combined(&self.of_candidate);
+                self.candidate = combined(self.of_candidate.iter().map(Vec::as_slice));
             }
             Side::Incumbent => {
                 self.of_incumbent.push(report.measurements);
-                self.beside = combined(&self.of_incumbent);
+                self.beside = combined(self.of_incumbent.iter().map(Vec::as_slice));
             }
         }
     }

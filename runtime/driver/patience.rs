@@ -130,15 +130,14 @@ impl Run<'_> {
 impl Subject<'_> {
     fn cannot_measure(&self, failed: &Failed) -> Failure {
         let failure = Failure::evaluation(failed);
-        let who = match self.side {
-            Side::Candidate => "the candidate",
-            Side::Incumbent => "the incumbent",
-        };
         let by = self
             .guard
             .map_or_else(String::new, |guard| format!(" by the guard `{guard}`"));
         Failure {
-            message: format!("{who} cannot be measured{by}: {}", failure.message),
+            message: format!(
+                "the {} cannot be measured{by}: {}",
+                self.side, failure.message
+            ),
             ..failure
         }
     }

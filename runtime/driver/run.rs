@@ -14,7 +14,7 @@ use crate::host::Report;
 use crate::journal::{
     Event as Recorded, GuardResult, History, Incumbent, Journal, Judged, ModelUse, Try,
 };
-use crate::measure::{Diagnostic, Measurement};
+use crate::measure::{Diagnostic, Measurement, combined};
 use crate::prompt::STUCK_AFTER;
 use crate::session::{
     Bounds, Candidate, Coins, Ended, Judgement, Session, Side, Spent, Step, Task,
@@ -241,7 +241,7 @@ impl Run<'_> {
             guard: None,
         };
         let measured = self.measure_patiently(journal, &subject, |tree| {
-            let sample = lab.measure(tree, n, name(side), round)?;
+            let sample = lab.measure(tree, n, &side.to_string(), round)?;
             Ok((sample.report, (sample.value, sample.took)))
         })?;
         let turn = self.turn.as_mut().ok_or_else(out_of_step)?;
@@ -323,14 +323,6 @@ impl Lab<'_> {
                 None => vec![],
             },
         }
-    }
-}
-
-/// What the log of a side is called.
-fn name(side: Side) -> &'static str {
-    match side {
-        Side::Candidate => "candidate",
-        Side::Incumbent => "incumbent",
     }
 }
 
@@ -416,8 +408,8 @@ impl Turn {
             unjudged: false,
             value,
             incumbent_value: incumbent,
-            measurements: in_one(&self.reports),
-            incumbent_measurements: in_one(&self.incumbent_reports),
+            measurements: of_rounds(&self.reports),
+            incumbent_measurements: of_rounds(&self.incumbent_reports),
             evidence,
             diagnostics,
             guards: self.guards.clone(),
@@ -440,21 +432,6 @@ pub(super) fn coins() -> Coins {
     Coins(RandomState::new().build_hasher().finish())
 }
 
-/// The measurements of several rounds, with a value for each round; those of one as they are.
-fn in_one(reports: &[Report]) -> Vec<Measurement> {
-    let mut metrics: Vec<Measurement> = match reports {
-        [one] => return one.measurements.clone(),
-        _ => Vec::new(),
-    };
-    for measurement in reports.iter().flat_map(|report| &report.measurements) {
-        let value = measurement.value();
-        match metrics.iter_mut().find(|m| m.metric == measurement.metric) {
-            Some(known) => known.samples.push(value),
-            None => metrics.push(Measurement {
-                metric: measurement.metric.clone(),
-                samples: vec![value],
-            }),
-        }
-    }
-    metrics
+fn of_rounds(reports: &[Report]) -> Vec<Measurement> {
+    combined(reports.iter().map(|report| report.measurements.as_slice()))
 }

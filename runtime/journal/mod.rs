@@ -209,35 +209,39 @@ impl Journal {
 
 /// Reads a journal without taking part in it: no lock, nothing repaired.
 pub fn read(directory: &Path) -> Result<History, JournalError> {
-    let path = directory.join("journal.jsonl");
     let mut history = History::default();
-    match File::open(&path) {
-        Ok(file) => {
-            each_record(&path, &file, |record| history.add(record.event))?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(JournalError::Io { path, cause }),
-    }
+    each_of(directory, |record| history.add(record.event))?;
     Ok(history)
 }
 
-/// A try and its verdict, if it has one yet. Takes no part in the journal, as [`read`].
-pub fn find(directory: &Path, n: u64) -> Result<Option<(Try, Option<Judged>)>, JournalError> {
-    let path = directory.join("journal.jsonl");
-    let mut found = None;
-    let mut verdict = None;
-    match File::open(&path) {
-        Ok(file) => {
-            each_record(&path, &file, |record| match record.event {
-                Event::Try(candidate) if candidate.n == n => found = Some(candidate),
-                Event::Verdict(judged) if judged.n == n => verdict = Some(*judged),
-                _ => {}
-            })?;
+/// A try and its verdict, if it has one yet, and what the whole journal tells. Takes no part in it, as
+/// [`read`].
+#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+pub fn find(
+    directory: &Path,
+    n: u64,
+) -> Result<(History, Option<(Try, Option<Judged>)>), JournalError> {
+    let mut history = History::default();
+    let (mut found, mut verdict) = (None, None);
+    each_of(directory, |record| {
+        match &record.event {
+            Event::Try(candidate) if candidate.n == n => found = Some(candidate.clone()),
+            Event::Verdict(judged) if judged.n == n => verdict = Some(judged.as_ref().clone()),
+            _ => {}
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(JournalError::Io { path, cause }),
+        history.add(record.event);
+    })?;
+    Ok((history, found.map(|candidate| (candidate, verdict))))
+}
+
+/// Calls `each` with every record of a directory's journal; there may be none.
+fn each_of(directory: &Path, each: impl FnMut(Record)) -> Result<(), JournalError> {
+    let path = directory.join("journal.jsonl");
+    match File::open(&path) {
+        Ok(file) => each_record(&path, &file, each).map(|_| ()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(JournalError::Io { path, cause }),
     }
-    Ok(found.map(|candidate| (candidate, verdict)))
 }
 
 /// Calls `each` with every record, and returns the length of what is whole lines: the end may be

@@ -53,6 +53,15 @@ pub enum Side {
     Candidate,
 }
 
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Side::Incumbent => "incumbent",
+            Side::Candidate => "candidate",
+        })
+    }
+}
+
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {

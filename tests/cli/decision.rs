@@ -2,30 +2,10 @@
 
 use serde_json::Value;
 
+use crate::experiments::measured_by;
 use crate::support::Place;
 
 const HERE: &str = ".autoresearch/custom/t-command";
-
-/// An experiment of a command's metric `n`, where less is better, with more of experiment.toml.
-fn measured_by(command: &str, text: &str, options: &[&str], more: &str) -> Place {
-    let place = Place::new(&[("t", text)]);
-    let init = [
-        "init",
-        "-t",
-        "t",
-        "--eval",
-        command,
-        "--metric",
-        "n",
-        "--direction",
-        "lower",
-    ];
-    place.run(&[&init, options].concat()).succeeds();
-    let path = format!("{HERE}/experiment.toml");
-    let text = place.read(&path);
-    place.write(&path, format!("{text}\n{more}"));
-    place
-}
 
 /// Judges a new text of the target.
 fn judged(place: &Place, text: &str) -> Value {

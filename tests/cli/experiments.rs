@@ -105,6 +105,28 @@ pub fn each<T>(cases: impl IntoIterator<Item = T>, check: impl Fn(T)) {
     assert_eq!(failed, 0, "cases failed, as shown above");
 }
 
+/// An experiment `custom/t-command` of a command's metric `n`, where less is better, with more of
+/// experiment.toml.
+pub fn measured_by(command: &str, text: &str, options: &[&str], more: &str) -> Place {
+    let place = Place::new(&[("t", text)]);
+    let init = [
+        "init",
+        "-t",
+        "t",
+        "--eval",
+        command,
+        "--metric",
+        "n",
+        "--direction",
+        "lower",
+    ];
+    place.run(&[&init, options].concat()).succeeds();
+    let path = ".autoresearch/custom/t-command/experiment.toml";
+    let text = place.read(path);
+    place.write(path, format!("{text}\n{more}"));
+    place
+}
+
 /// The records of an experiment's journal.
 #[track_caller]
 pub fn journal(place: &Place, directory: &str) -> Vec<Value> {

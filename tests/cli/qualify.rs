@@ -2,29 +2,14 @@
 
 use serde_json::Value;
 
+use crate::experiments;
 use crate::support::Place;
 
 const HERE: &str = ".autoresearch/custom/t-command";
 
-/// An experiment whose metric `n` a command prints, with more of experiment.toml.
+/// An experiment of a command's metric `n`, with a target that says 100.
 fn measured_by(command: &str, options: &[&str], more: &str) -> Place {
-    let place = Place::new(&[("t", "n: 100\n")]);
-    let init = [
-        "init",
-        "-t",
-        "t",
-        "--eval",
-        command,
-        "--metric",
-        "n",
-        "--direction",
-        "lower",
-    ];
-    place.run(&[&init, options].concat()).succeeds();
-    let path = format!("{HERE}/experiment.toml");
-    let text = place.read(&path);
-    place.write(&path, format!("{text}\n{more}"));
-    place
+    experiments::measured_by(command, "n: 100\n", options, more)
 }
 
 /// Counts its calls below the project's parent, and prints a value that waves.
