@@ -31,6 +31,7 @@
 //! | [`lock`] | one process at a time |
 //! | [`measuring`] | one measurement at a time on this machine |
 //! | [`journal`] | the record of truth and `results.tsv` |
+//! | [`report`] | what journals amount to, as text: terminal, CSV, Markdown, JSON, HTML |
 //! | [`runlog`] | what happened during one evaluation, for people |
 //! | [`activity`] | what a run is doing, for whoever watches |
 //! | [`prompt`] | what an agent is asked |
@@ -132,6 +133,7 @@ pub mod process;
 pub mod project;
 pub mod prompt;
 pub mod proposer;
+pub mod report;
 pub mod requirement;
 pub mod runlog;
 pub mod session;

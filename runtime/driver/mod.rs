@@ -325,6 +325,7 @@ impl<'a> Lab<'a> {
             commit: commit.to_owned(),
             metric: self.policy.metric.clone(),
             unit: self.policy.unit.clone(),
+            direction: Some(self.policy.direction),
             value: sample.value,
             measurements: sample.report.measurements,
             diagnostics: sample.report.diagnostics,

@@ -1,9 +1,9 @@
 //! The record of truth of an experiment, and what is derived from it.
 //!
 //! `journal.jsonl` holds one JSON object a line, only ever appended to, and synced to the disk
-//! before any state that it describes is changed. Every line has `v` (the format's version: 3;
-//! 2, which lacks guards and the evidence of rounds, and 1, which lacks what an agent used, are
-//! read too), `time` (UTC, RFC 3339) and `event`:
+//! before any state that it describes is changed. Every line has `v` (the format's version: 4;
+//! 3, which lacks the metric's direction, 2, which lacks guards and the evidence of rounds, and 1,
+//! which lacks what an agent used, are read too), `time` (UTC, RFC 3339) and `event`:
 //!
 //! - `baseline`: the incumbent was measured: its commit, value and measurements, and the digest of
 //!   everything that decides what a value means (evaluator, settings, metric); and its guards'
@@ -25,6 +25,7 @@
 
 mod history;
 mod record;
+mod scan;
 mod table;
 
 use std::fs::{File, OpenOptions};
@@ -42,10 +43,11 @@ pub use record::{
     AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, Judged, ModelUse,
     Qualification, Record, Try,
 };
+pub use scan::{Damage, Depth, Entry, Item, Outcome, Position, Tried, entry, scan};
 use table::{Rows, TSV_HEADER, Table};
 
 /// The version of the journal's format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The oldest version that is read.
 const OLDEST: u32 = 1;
 
@@ -303,13 +305,14 @@ fn each_record(
 mod tests {
     use super::*;
     use crate::decision::Verdict;
-    use crate::measure::Measurement;
+    use crate::measure::{Direction, Measurement};
 
     fn baseline(value: f64) -> Event {
         Event::Baseline(Box::new(Baseline {
             commit: "a".repeat(40),
             metric: "m".into(),
             unit: "ms".into(),
+            direction: Some(Direction::Lower),
             value,
             measurements: vec![],
             diagnostics: vec![],
@@ -420,12 +423,12 @@ mod tests {
             Journal::open(directory.path()),
             Err(JournalError::Damaged { line: 1, .. })
         ));
-        std::fs::write(&path, "{\"v\":4}\n").unwrap();
+        std::fs::write(&path, "{\"v\":5}\n").unwrap();
         assert!(matches!(
             Journal::open(directory.path()),
             Err(JournalError::Version {
                 line: 1,
-                version: 4,
+                version: 5,
                 ..
             })
         ));
@@ -464,9 +467,11 @@ mod tests {
     fn journals_of_older_versions_are_read_and_continued() {
         let first: &[u8] = include_bytes!("../../tests/fixtures/journal-v1.jsonl");
         let second: &[u8] = include_bytes!("../../tests/fixtures/journal-v2.jsonl");
+        let third: &[u8] = include_bytes!("../../tests/fixtures/journal-v3.jsonl");
         for (old, counts, best, commit) in [
             (first, (3, 1, 1, 1), 6.0, "eb7260e"),
             (second, (4, 2, 1, 1), 3.0, "d7f2b34"),
+            (third, (2, 0, 2, 0), 103.171_81, "afedcdc"),
         ] {
             let directory = tempfile::tempdir().unwrap();
             std::fs::write(directory.path().join("journal.jsonl"), old).unwrap();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::{Evidence, Round, Verdict};
 use crate::git::CommitId;
-use crate::measure::{Diagnostic, Measurement};
+use crate::measure::{Diagnostic, Direction, Measurement};
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,9 @@ pub struct Baseline {
     pub commit: CommitId,
     pub metric: String,
     pub unit: String,
+    /// Which values are better; the oldest journals do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
     pub value: f64,
     pub measurements: Vec<Measurement>,
     /// Digest of what decides what a value means; another digest makes values incomparable.

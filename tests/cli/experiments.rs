@@ -135,7 +135,7 @@ pub fn journal(place: &Place, directory: &str) -> Vec<Value> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(text.ends_with('\n') && records.iter().all(|r| r["v"] == 3));
+    assert!(text.ends_with('\n') && records.iter().all(|r| r["v"] == 4));
     records
 }
 
