@@ -40,6 +40,26 @@ pub fn clean_line_keeping_indent(text: &str) -> String {
         .to_owned()
 }
 
+/// As [`clean_line`], as Markdown that shows the text and nothing else: no markup, link, image, HTML,
+/// mention or reference.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::new();
+    for c in clean_line(text, usize::MAX).chars() {
+        match c {
+            // A backslash before these does not keep forges from reading them.
+            '@' | '#' | '<' | '>' | '&' | ':' => out.push_str(&format!("&#{};", u32::from(c))),
+            c if c.is_ascii_punctuation()
+                && !matches!(c, ',' | '.' | '/' | '%' | '\'' | '"' | ';' | '?') =>
+            {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// The last lines of some output, cleaned: what a person needs to see of a failure.
 pub fn tail(bytes: &[u8], lines: usize) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -108,6 +128,15 @@ mod tests {
         assert_eq!(clean("abc\u{202e}fed\u{200b}", 99), "abcfed");
         assert_eq!(clean("end\u{1b}", 99), "end");
         assert_eq!(clean("\u{9b}31m", 99), "31m");
+    }
+
+    #[test]
+    fn markdown_shows_the_text_and_nothing_else() {
+        assert_eq!(
+            markdown("a|b\n*c* <i> [x](http://y) @you #1"),
+            "a\\|b \\*c\\* &#60;i&#62; \\[x\\]\\(http&#58;//y\\) &#64;you &#35;1"
+        );
+        assert_eq!(markdown("50% of v1.2, a/b"), "50% of v1.2, a/b");
     }
 
     #[test]

@@ -37,9 +37,9 @@ const IMPURE: &[&str] = &[
     "SystemTime",
     "Instant",
 ];
-/// Pure too, but made from what the journal records, and told when that is.
+/// Pure too, but made from what the journal records, told when that is, and into what to write.
 const REPORT: &str = "report/";
-const RECORDS: &[&str] = &["crate::journal", "crate::git", "SystemTime"];
+const RECORDS: &[&str] = &["crate::journal", "crate::git", "SystemTime", "std::io"];
 const PURE: &[&str] = &[
     REPORT,
     "session/",

@@ -101,7 +101,7 @@ pub struct Position {
 /// How much of each line is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Not what a verdict's measurements and evidence are, nor whether that can be read.
+    /// Not the evidence and the guards of what was not kept, nor whether they can be read.
     Verdicts,
     Whole,
 }
@@ -456,14 +456,10 @@ impl Tried {
 }
 
 fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
-    // What is left out here is long, and in text the quotes would be escaped.
-    let cut = match depth {
-        Depth::Verdicts if is_event(line, b"\"event\":\"verdict\"") => {
-            memchr::memmem::find(line, b",\"measurements\":[").and_then(|at| line.get(..at))
-        }
-        _ => None,
+    let shortened = match depth {
+        Depth::Verdicts => without_measurements(line),
+        Depth::Whole => None,
     };
-    let shortened = cut.map(|head| [head, b"}"].concat());
     let text = shortened.as_deref().unwrap_or(line);
     let line_of = |text| -> Result<Line, String> {
         serde_json::from_slice(text).map_err(|error| error.to_string())
@@ -495,6 +491,21 @@ fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
         Kind::Try | Kind::Verdict => Err("it lacks the try's number or the verdict".to_owned()),
         Kind::Guards | Kind::Settled | Kind::Qualification => Ok(Told::Nothing),
     }
+}
+
+/// A verdict's line without what it was measured by, which is most of it; none where something there is
+/// needed. (In texts the quotes would be escaped, so that no text looks like a key.)
+fn without_measurements(line: &[u8]) -> Option<Vec<u8>> {
+    if !is_event(line, b"\"event\":\"verdict\"") {
+        return None;
+    }
+    let from = memchr::memmem::find(line, b",\"measurements\":[")?;
+    let to = memchr::memmem::rfind(line, b",\"seconds\":")?;
+    let (head, tail) = (line.get(..from)?, line.get(to..)?);
+    let left_out = line.get(from..to)?;
+    let needed = memchr::memmem::find(head, b",\"verdict\":\"keep\"").is_some()
+        || memchr::memmem::find(left_out, b",\"model\":{").is_some();
+    (!needed).then(|| [head, tail].concat())
 }
 
 /// Of a line what reports show.
@@ -718,11 +729,10 @@ mod tests {
                     interval: (None, None),
                     alpha: None,
                     failed_guard: None,
-                    model: None,
-                    seconds: 0.0,
                     ..(*tried).clone()
                 };
-                assert_eq!(*head, bare);
+                let kept = tried.outcome == Outcome::Judged(Verdict::Keep);
+                assert_eq!(head, if kept { *tried } else { &bare });
             }
         }
     }

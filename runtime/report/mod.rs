@@ -2,7 +2,13 @@
 //!
 //! Everything here is made from values and into text: no file, process, clock or environment.
 
+pub mod csv;
 mod curve;
+pub mod json;
+pub mod markdown;
+mod plot;
+pub mod terminal;
+pub mod words;
 
 use std::time::{Duration, SystemTime};
 
@@ -256,6 +262,22 @@ pub struct Listed {
     pub course: Vec<(u64, f64)>,
     /// Why it cannot be shown, or not all of it.
     pub problem: Option<String>,
+}
+
+/// What several experiments come to: their counts, costs and times.
+pub fn totals<'a>(experiments: impl Iterator<Item = &'a Progress>) -> Progress {
+    experiments.fold(Progress::default(), |mut total, one| {
+        total.tries += one.tries;
+        total.keeps += one.keeps;
+        total.discards += one.discards;
+        total.crashes += one.crashes;
+        total.unjudged += one.unjudged;
+        total.cost_usd += one.cost_usd;
+        total.unknown_costs += one.unknown_costs;
+        total.agent_seconds += one.agent_seconds;
+        total.measuring_seconds += one.measuring_seconds;
+        total
+    })
 }
 
 /// The change from one value to another as a share of the absolute first; none where that is 0.

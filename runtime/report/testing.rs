@@ -66,5 +66,4 @@ pub(super) fn tried(n: u64, status: Status, value: Option<f64>) -> Tried {
 }
 
 /// A text as an attacker would have it: everything that means something to some format.
-#[expect(dead_code, reason = "the formats come next")]
 pub(super) const HOSTILE: &str = "a\tb\nc|d<script>alert(1)</script>\u{1b}[31m\u{202e}evil\u{200b},\"q\" =1+1 [x](http://y) `z` @you & 'e'";
