@@ -1,7 +1,7 @@
 //! Calling git: hermetic, and what it says made into errors.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{BufRead, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -111,18 +111,35 @@ pub(super) fn run(command: &mut Command) -> Result<Output, GitError> {
 }
 
 pub(super) fn run_with_input(command: &mut Command, input: &[u8]) -> Result<Output, GitError> {
-    // A file rather than a pipe: git may answer before it has read everything.
-    let mut file = tempfile::tempfile().map_err(GitError::NotRun)?;
-    std::io::Seek::rewind(&mut {
-        file.write_all(input).map_err(GitError::NotRun)?;
-        &file
-    })
-    .map_err(GitError::NotRun)?;
-    run(command.stdin(Stdio::from(file)))
+    run(command.stdin(holding(input)?))
+}
+
+/// As [`run_with_input`], for output that is too long to be held: `read` takes it in as it comes.
+pub(super) fn run_with_input_reading<T>(
+    command: &mut Command,
+    input: &[u8],
+    read: impl FnOnce(&mut dyn BufRead) -> std::io::Result<T>,
+) -> Result<(Output, T), GitError> {
+    process::read_trusted(command.stdin(holding(input)?), read).map_err(GitError::NotRun)
+}
+
+/// Standard input of such content: a file rather than a pipe, as git may answer before it has read
+/// everything.
+fn holding(input: &[u8]) -> Result<Stdio, GitError> {
+    let hold = || {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(input)?;
+        file.rewind()?;
+        Ok(Stdio::from(file))
+    };
+    hold().map_err(GitError::NotRun)
 }
 
 pub(super) fn succeed(what: &'static str, command: &mut Command) -> Result<Output, GitError> {
-    let output = run(command)?;
+    succeeded(what, run(command)?)
+}
+
+pub(super) fn succeeded(what: &'static str, output: Output) -> Result<Output, GitError> {
     if output.status.success() {
         Ok(output)
     } else {

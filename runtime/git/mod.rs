@@ -9,6 +9,7 @@ mod call;
 mod follow;
 mod guard;
 mod index;
+mod patch;
 mod scope;
 mod stamps;
 mod worktree;

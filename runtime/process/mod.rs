@@ -21,7 +21,7 @@ pub use command_line::{CommandLine, CommandLineError};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -400,4 +400,33 @@ pub fn run_trusted(command: &mut std::process::Command) -> std::io::Result<std::
         // As for a launcher: an interrupt must not end it in the middle of its work.
         .process_group(0);
     start(command)?.wait_with_output()
+}
+
+/// As [`run_trusted`], but `read` takes in what it prints, as it comes; the output has its errors only.
+pub fn read_trusted<T>(
+    command: &mut std::process::Command,
+    read: impl FnOnce(&mut dyn BufRead) -> std::io::Result<T>,
+) -> std::io::Result<(std::process::Output, T)> {
+    // A file: nobody reads a pipe of errors meanwhile.
+    let mut errors = tempfile::tempfile()?;
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(errors.try_clone()?))
+        .process_group(0);
+    let mut child = start(command)?;
+    let result = match child.stdout.take() {
+        Some(stdout) => read(&mut BufReader::new(stdout)),
+        None => Err(std::io::Error::other("it has no output")),
+    };
+    // What is left unread ends with the pipe.
+    let status = child.wait()?;
+    let mut stderr = Vec::new();
+    errors.rewind()?;
+    errors.read_to_end(&mut stderr)?;
+    let output = std::process::Output {
+        status,
+        stdout: Vec::new(),
+        stderr,
+    };
+    Ok((output, result?))
 }
