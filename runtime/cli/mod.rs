@@ -8,6 +8,7 @@ mod list;
 mod live;
 mod plan;
 mod qualify;
+mod results;
 mod run;
 mod show;
 mod status;
@@ -79,6 +80,7 @@ enum Command {
     Qualify(qualify::Args),
     Run(run::Args),
     Evaluate(evaluate::Args),
+    Results(results::Args),
     List(list::Args),
     Show(show::Args),
     Status(status::Args),
@@ -172,6 +174,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
         Command::Qualify(arguments) => qualify::run(&context, &arguments),
         Command::Run(arguments) => run::run(&context, &arguments),
         Command::Evaluate(arguments) => evaluate::run(&context, &arguments),
+        Command::Results(arguments) => results::run(&context, &arguments),
         Command::List(arguments) => list::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),

@@ -1,11 +1,12 @@
 //! All that is written to the terminal: data on standard output, everything else on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::SystemTime;
 
 use super::live::Live;
+use super::results;
 use crate::activity::Doing;
 use crate::decision::{self, Verdict};
 use crate::detour::{Detour, Way};
@@ -16,6 +17,8 @@ use crate::host::{Event, Observer};
 use crate::journal::AgentUse;
 use crate::measure::{Diagnostic, Severity, Source};
 use crate::process::Exit;
+use crate::report::terminal::Screen;
+pub(super) use crate::report::words::{cost, count, seconds};
 use crate::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +44,9 @@ struct Inner {
     lost: Option<std::io::Error>,
 }
 
+/// How wide data is that no terminal shows, in columns.
+const WIDTH: usize = 100;
+
 /// The longest line that is written, in characters.
 const LINE_LIMIT: usize = 2000;
 
@@ -53,11 +59,10 @@ const DIM: &str = "2";
 impl Ui {
     pub(super) fn new(verbosity: Verbosity) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             verbosity,
             inner: Arc::new(Mutex::new(Inner {
-                color: terminal && !plain,
+                color: terminal && !plain(),
                 live: (terminal && verbosity > Verbosity::Quiet).then(Live::default),
                 lost: None,
             })),
@@ -100,6 +105,46 @@ impl Ui {
         let written = inner.aside(|| writeln!(std::io::stdout().lock(), "{text}"));
         if let Err(error) = written {
             inner.lost.get_or_insert(error);
+        }
+    }
+
+    /// Data as it comes, from whoever made it fit to be read. A reader that goes away ends it.
+    pub(super) fn write(
+        &self,
+        content: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut inner = self.lock();
+        let written = inner.aside(|| {
+            let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+            content(&mut out).and_then(|()| Ok(out.flush()?))
+        });
+        let io = match &written {
+            Err(error) => results::io_error(error),
+            Ok(()) => None,
+        };
+        match io {
+            Some(error) => {
+                let lost = std::io::Error::from(error.kind());
+                inner.lost.get_or_insert(lost);
+                Ok(())
+            }
+            None => written,
+        }
+    }
+
+    /// Where standard output, if data goes there, is looked at.
+    pub(super) fn screen(&self, standard: bool) -> Screen {
+        let terminal = console::Term::stdout();
+        let seen = standard && terminal.is_term();
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+        let width = match seen.then(|| terminal.size_checked()).flatten() {
+            Some((_, width)) => usize::from(width),
+            None => columns().filter(|_| standard).unwrap_or(WIDTH),
+        };
+        Screen {
+            width,
+            color: seen && !plain(),
+            now: SystemTime::now(),
         }
     }
 
@@ -456,6 +501,11 @@ impl Inner {
     }
 }
 
+/// Whether the user wants no colours.
+fn plain() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 fn first(files: &[std::path::PathBuf]) -> String {
     files
         .first()
@@ -484,34 +534,4 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-/// A duration for people.
-pub(super) fn seconds(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.9995 => format!("{:.0} ms", s * 1000.0),
-        s if s < 59.95 => format!("{s:.1} s"),
-        s => Duration::try_from_secs_f64(s.round()).map_or_else(
-            |_| format!("{s} s"),
-            |duration| humantime::format_duration(duration).to_string(),
-        ),
-    }
-}
-
-/// What a run cost, as far as it is known.
-pub(super) fn cost(usd: f64, unknown: u64) -> String {
-    match unknown {
-        0 => format!("${usd:.2}"),
-        _ if usd == 0.0 => "cost unknown".to_owned(),
-        _ => format!("${usd:.2} and the unknown cost of {unknown}"),
-    }
-}
-
-/// `1 process`, `2 processes`.
-pub(super) fn count(n: u64, one: &str, many: &str) -> String {
-    if n == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{n} {many}")
-    }
 }

@@ -99,6 +99,11 @@ impl From<JournalError> for Failure {
     }
 }
 
+/// Where an experiment's journal is.
+pub fn path(directory: &Path) -> PathBuf {
+    directory.join("journal.jsonl")
+}
+
 /// An experiment's journal, held by this process alone.
 #[derive(Debug)]
 pub struct Journal {
@@ -115,7 +120,7 @@ impl Journal {
     /// Takes the lock, repairs a torn end and reads what there is.
     pub fn open(directory: &Path) -> Result<Self, JournalError> {
         let lock = Lock::take(&directory.join("lock"))?;
-        let path = directory.join("journal.jsonl");
+        let path = path(directory);
         let io = |cause| JournalError::Io {
             path: path.clone(),
             cause,
@@ -238,7 +243,7 @@ pub fn find(
 
 /// Calls `each` with every record of a directory's journal; there may be none.
 fn each_of(directory: &Path, each: impl FnMut(Record)) -> Result<(), JournalError> {
-    let path = directory.join("journal.jsonl");
+    let path = path(directory);
     match File::open(&path) {
         Ok(file) => each_record(&path, &file, each).map(|_| ()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),

@@ -132,7 +132,7 @@ fn scan_in_pieces(
     size: usize,
     mut each: impl FnMut(Item),
 ) -> Result<Position, JournalError> {
-    let path = directory.join("journal.jsonl");
+    let path = super::path(directory);
     let io = |cause| JournalError::Io {
         path: path.clone(),
         cause,
@@ -204,7 +204,7 @@ pub struct Entry {
 ///
 /// Where the file cannot be read.
 pub fn entry(directory: &Path, offset: u64) -> Result<Option<Entry>, JournalError> {
-    let path = directory.join("journal.jsonl");
+    let path = super::path(directory);
     let io = |cause| JournalError::Io {
         path: path.clone(),
         cause,

@@ -6,6 +6,7 @@ pub mod csv;
 mod curve;
 pub mod json;
 pub mod markdown;
+pub mod page;
 mod plot;
 pub mod terminal;
 pub mod words;
