@@ -2,6 +2,7 @@
 //!
 //! Everything here is made from values and into text: no file, process, clock or environment.
 
+mod chart;
 pub mod csv;
 mod curve;
 pub mod json;
