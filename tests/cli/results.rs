@@ -272,7 +272,7 @@ fn a_damaged_line_is_told_by_its_number_and_the_rest_is_shown() {
         dashboard.stderr.contains("line 6 of journal.jsonl"),
         "{dashboard:#?}"
     );
-    assert!(dashboard.succeeds().contains("custom/a     4     2"));
+    assert!(dashboard.succeeds().contains("  4     2   0 B"));
 }
 
 #[test]
