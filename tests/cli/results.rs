@@ -161,6 +161,12 @@ fn an_experiment_is_shown_with_its_course_and_tries() {
             .succeeds()
             .contains("shorter")
     );
+    for format in ["html", "markdown"] {
+        let only = place.run(&["results", "-f", format]).succeeds();
+        assert!(only.contains("shorter"), "{only}");
+        let dashboard = place.run(&["results", "--dashboard", "-f", format]);
+        assert!(!dashboard.succeeds().contains("shorter"));
+    }
     let narrow = outcome(place.command(PROGRAM).arg("results").env("COLUMNS", "50")).succeeds();
     for line in narrow
         .lines()
