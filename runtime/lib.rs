@@ -38,6 +38,7 @@
 //! | [`caller`] | an agent's program, and one call of it |
 //! | [`proposer`] | an agent made ready, and one proposal of it |
 //! | [`driver`] | carry out what the session decides |
+//! | [`finish`] | what was kept as a branch to review |
 //! | [`creation`] | a new experiment: checked, its baseline measured, written |
 //! | [`cli`] | the command line; `cli::ui` alone writes to the terminal |
 //!
@@ -120,6 +121,7 @@ pub mod evaluator;
 pub mod experiment;
 pub mod failure;
 pub mod files;
+pub mod finish;
 pub mod git;
 pub mod guard;
 pub mod host;

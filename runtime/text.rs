@@ -51,21 +51,32 @@ pub fn clean_line_keeping_indent(text: &str) -> String {
 /// As [`clean_line`], as Markdown that shows the text and nothing else: no markup, link, image, HTML,
 /// mention or reference.
 pub fn markdown(text: &str) -> String {
+    let line = clean_line(text, usize::MAX);
+    let numbers = line.chars().take_while(char::is_ascii_digit).count();
     let mut out = String::new();
-    for c in clean_line(text, usize::MAX).chars() {
+    for (at, c) in line.chars().enumerate() {
+        // What starts a list, a quotation or a heading does so only at the start.
+        let starts = match c {
+            '-' | '+' | '=' | '>' => at == 0,
+            '.' | ')' => numbers > 0 && at == numbers,
+            _ => false,
+        };
         match c {
             // A backslash before these does not keep forges from reading them.
-            '@' | '#' | '<' | '>' | '&' | ':' => out.push_str(&format!("&#{};", u32::from(c))),
-            c if c.is_ascii_punctuation()
-                && !matches!(c, ',' | '.' | '/' | '%' | '\'' | '"' | ';' | '?') =>
-            {
+            '@' | '#' | '<' | '&' | ':' => out.push_str(&format!("&#{};", u32::from(c))),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' | '!' | '^' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if starts => {
                 out.push('\\');
                 out.push(c);
             }
             c => out.push(c),
         }
     }
-    out
+    // It would become a link.
+    out.replace("www.", "www&#46;")
 }
 
 /// The last lines of some output, cleaned: what a person needs to see of a failure.
@@ -140,11 +151,22 @@ mod tests {
 
     #[test]
     fn markdown_shows_the_text_and_nothing_else() {
-        assert_eq!(
-            markdown("a|b\n*c* <i> [x](http://y) @you #1"),
-            "a\\|b \\*c\\* &#60;i&#62; \\[x\\]\\(http&#58;//y\\) &#64;you &#35;1"
-        );
-        assert_eq!(markdown("50% of v1.2, a/b"), "50% of v1.2, a/b");
+        for (text, shown) in [
+            ("a|b\n*c* <i>", "a\\|b \\*c\\* &#60;i>"),
+            (
+                "![x](http://y) www.y.z",
+                "\\!\\[x\\](http&#58;//y) www&#46;y.z",
+            ),
+            (
+                "@you #1 $x$ :tada:",
+                "&#64;you &#35;1 \\$x\\$ &#58;tada&#58;",
+            ),
+            ("- 50% of v1.2, a/b -> c", "\\- 50% of v1.2, a/b -> c"),
+            ("12. item 3. x", "12\\. item 3. x"),
+            ("1) x (y)", "1\\) x (y)"),
+        ] {
+            assert_eq!(markdown(text), shown);
+        }
     }
 
     #[test]

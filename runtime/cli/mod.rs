@@ -1,11 +1,16 @@
 //! The command line: one file a subcommand, `ui` alone writes to the terminal.
 
 mod arguments;
+mod best;
+mod checkout;
+mod diff;
 mod evaluate;
 mod evaluator;
+mod finish;
 mod init;
 mod list;
 mod live;
+mod output;
 mod plan;
 mod qualify;
 mod results;
@@ -83,6 +88,10 @@ enum Command {
     Results(results::Args),
     List(list::Args),
     Show(show::Args),
+    Diff(diff::Args),
+    Checkout(checkout::Args),
+    Best(best::Args),
+    Finish(finish::Args),
     Status(status::Args),
     #[command(subcommand)]
     Evaluator(evaluator::Command),
@@ -177,6 +186,10 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
         Command::Results(arguments) => results::run(&context, &arguments),
         Command::List(arguments) => list::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
+        Command::Diff(arguments) => diff::run(&context, &arguments),
+        Command::Checkout(arguments) => checkout::run(&context, &arguments),
+        Command::Best(arguments) => best::run(&context, &arguments),
+        Command::Finish(arguments) => finish::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Evaluator(command) => evaluator::run(&context, &command),
     }

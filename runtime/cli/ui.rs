@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::live::Live;
-use super::results;
+use super::output;
 use crate::activity::Doing;
 use crate::decision::{self, Verdict};
 use crate::detour::{Detour, Way};
@@ -119,7 +119,7 @@ impl Ui {
             content(&mut out).and_then(|()| Ok(out.flush()?))
         });
         let io = match &written {
-            Err(error) => results::io_error(error),
+            Err(error) => output::io_error(error),
             Ok(()) => None,
         };
         match io {
@@ -143,6 +143,7 @@ impl Ui {
         };
         Screen {
             width,
+            terminal: seen,
             color: seen && !plain(),
             now: SystemTime::now(),
         }

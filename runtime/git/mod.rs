@@ -10,6 +10,7 @@ mod follow;
 mod guard;
 mod index;
 mod patch;
+mod review;
 mod scope;
 mod stamps;
 mod worktree;
@@ -23,6 +24,7 @@ use std::process::{Command, Output};
 use crate::failure::{Exit, Failure};
 use call::{failed, git, has, listed, run, run_with_input, succeed};
 pub use guard::ConfigGuard;
+pub use review::Merged;
 pub use scope::{Snapshot, Touched};
 pub use stamps::Stamps;
 pub use worktree::Worktree;
@@ -244,7 +246,18 @@ impl Repository {
 
     /// The branch that stands in the way of making `branch`: itself, or one above or below it.
     pub fn conflicting_branch(&self, branch: &str) -> Result<Option<String>, GitError> {
-        let names = self.refs("refs/heads/autoresearch")?;
+        self.conflicting(branch, "refs/heads/autoresearch")
+    }
+
+    /// As [`Repository::conflicting_branch`], by a name that is short, for any branch.
+    pub fn conflicting_branch_of(&self, name: &str) -> Result<Option<String>, GitError> {
+        let heads = "refs/heads/";
+        let there = self.conflicting(&format!("{heads}{name}"), heads)?;
+        Ok(there.map(|there| there.strip_prefix(heads).unwrap_or(&there).to_owned()))
+    }
+
+    fn conflicting(&self, branch: &str, among: &str) -> Result<Option<String>, GitError> {
+        let names = self.refs(among)?;
         let below = |name: &str, parent: &str| {
             name.strip_prefix(parent)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

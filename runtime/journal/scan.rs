@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
+use std::sync::{LazyLock, Mutex};
 
+use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
@@ -351,12 +352,7 @@ impl Pieces {
 fn last_try(bytes: &[u8]) -> Option<usize> {
     memchr::memrchr_iter(b'\n', bytes)
         .map(|end| end + 1)
-        .find(|start| {
-            is_event(
-                bytes.get(*start..).unwrap_or_default(),
-                b"\"event\":\"try\"",
-            )
-        })
+        .find(|start| event(bytes.get(*start..).unwrap_or_default()) == b"try")
 }
 
 /// Where what follows the last whole line begins.
@@ -364,10 +360,14 @@ fn last_line(bytes: &[u8]) -> Option<usize> {
     memchr::memrchr(b'\n', bytes).map(|end| end + 1)
 }
 
-fn is_event(line: &[u8], event: &[u8]) -> bool {
+/// What a line says that it is, as every version begins it: `{"v":4,"time":"...","event":"try",...`.
+fn event(line: &[u8]) -> &[u8] {
     let head = line.get(..EVENT_WITHIN).unwrap_or(line);
-    let head = head.split(|&b| b == b'\n').next().unwrap_or_default();
-    memchr::memmem::find(head, event).is_some()
+    let mut words = head.split(|&b| b == b'"');
+    match (words.nth(7), words.nth(1)) {
+        (Some(b"event"), Some(event)) => event,
+        _ => b"",
+    }
 }
 
 /// What a piece tells.
@@ -457,12 +457,11 @@ impl Tried {
 }
 
 fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
-    if depth == Depth::Verdicts && is_event(line, b"\"event\":\"settled\"") {
-        return Ok(Told::Nothing);
-    }
-    let shortened = match depth {
-        Depth::Verdicts => without_measurements(line),
-        Depth::Whole => None,
+    let shortened = match (depth, event(line)) {
+        (Depth::Verdicts, b"settled") => return Ok(Told::Nothing),
+        (Depth::Verdicts, b"try") => without_texts(line),
+        (Depth::Verdicts, b"verdict") => without_measurements(line),
+        _ => None,
     };
     let text = shortened.as_deref().unwrap_or(line);
     let line_of = |text| -> Result<Line, String> {
@@ -497,18 +496,41 @@ fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
     }
 }
 
+/// Where in a line its keys are. (In texts the quotes would be escaped, so that no text looks like a key.)
+struct Keys {
+    parent: Finder<'static>,
+    agent: Finder<'static>,
+    measurements: Finder<'static>,
+    model: Finder<'static>,
+    kept: Finder<'static>,
+    seconds: FinderRev<'static>,
+}
+
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
+    parent: Finder::new(",\"parent\":"),
+    agent: Finder::new(",\"agent\":{"),
+    measurements: Finder::new(",\"measurements\":["),
+    model: Finder::new(",\"model\":{"),
+    kept: Finder::new(",\"verdict\":\"keep\""),
+    seconds: FinderRev::new(",\"seconds\":"),
+});
+
+/// A try's line without what it changes.
+fn without_texts(line: &[u8]) -> Option<Vec<u8>> {
+    let (head, rest) = line.split_at_checked(KEYS.parent.find(line)?)?;
+    let tail = match KEYS.agent.find(rest) {
+        Some(agent) => rest.get(agent..)?,
+        None => b"}",
+    };
+    Some([head, tail].concat())
+}
+
 /// A verdict's line without what it was measured by, which is most of it; none where something there is
-/// needed. (In texts the quotes would be escaped, so that no text looks like a key.)
+/// needed.
 fn without_measurements(line: &[u8]) -> Option<Vec<u8>> {
-    if !is_event(line, b"\"event\":\"verdict\"") {
-        return None;
-    }
-    let from = memchr::memmem::find(line, b",\"measurements\":[")?;
-    let to = memchr::memmem::rfind(line, b",\"seconds\":")?;
-    let (head, tail) = (line.get(..from)?, line.get(to..)?);
-    let left_out = line.get(from..to)?;
-    let needed = memchr::memmem::find(head, b",\"verdict\":\"keep\"").is_some()
-        || memchr::memmem::find(left_out, b",\"model\":{").is_some();
+    let (head, rest) = line.split_at_checked(KEYS.measurements.find(line)?)?;
+    let (left_out, tail) = rest.split_at_checked(KEYS.seconds.rfind(rest)?)?;
+    let needed = KEYS.kept.find(head).is_some() || KEYS.model.find(left_out).is_some();
     (!needed).then(|| [head, tail].concat())
 }
 

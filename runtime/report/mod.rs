@@ -9,6 +9,7 @@ pub mod json;
 pub mod markdown;
 pub mod page;
 mod plot;
+pub mod summary;
 pub mod terminal;
 pub mod words;
 

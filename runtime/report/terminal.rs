@@ -7,6 +7,7 @@ use super::{Activity, Curve, Listed, Progress, Status, plot};
 use crate::decision::{number, quantity};
 use crate::git;
 use crate::journal::Tried;
+use crate::text;
 
 /// The least that is left of a text that is cut, in columns.
 const LEAST: usize = 12;
@@ -21,12 +22,15 @@ const DIM: &str = "2";
 const RED: &str = "31";
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
+const CYAN: &str = "36";
 
 /// Where it is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
     /// In columns.
     pub width: usize,
+    /// Whether people look at it as it comes.
+    pub terminal: bool,
     pub color: bool,
     pub now: SystemTime,
 }
@@ -231,6 +235,25 @@ pub fn news(tried: &Tried, screen: Screen) -> String {
     console::truncate_str(&joined, screen.width.max(LEAST), "…").into_owned()
 }
 
+/// A diff without what would control the terminal, and with colours.
+pub fn painted_diff(diff: &str, screen: Screen) -> String {
+    let mut out = String::new();
+    for line in diff.lines() {
+        let color = match line.get(..1) {
+            _ if line.starts_with("+++") || line.starts_with("---") => BOLD,
+            Some("+") => GREEN,
+            Some("-") => RED,
+            Some("@") => CYAN,
+            Some(" ") => "",
+            _ => BOLD,
+        };
+        let line = text::clean_line_keeping_indent(line);
+        out.push_str(&screen.paint(color, &line));
+        out.push('\n');
+    }
+    out
+}
+
 fn row(tried: &Tried, screen: Screen) -> Vec<Cell> {
     let status = tried.status();
     let measured = tried.value.is_some();
@@ -382,6 +405,7 @@ mod tests {
     fn screen(width: usize) -> Screen {
         Screen {
             width,
+            terminal: false,
             color: false,
             now: humantime::parse_rfc3339("2026-01-01T03:00:00Z").unwrap(),
         }

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use super::output::Output;
 use super::{Args, Context, Format, Place, TERMINAL_TRIES, experiment};
+use crate::cli::output::Output;
 use crate::failure::{Exit, Failure};
 use crate::journal::{self, Depth, Item, Position};
 use crate::project::Project;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::output::Output;
 use super::{Args, Context, Format, Place, TERMINAL_TRIES, warn};
 use crate::activity::{self, Running};
+use crate::cli::output::Output;
 use crate::failure::Failure;
 use crate::journal::{self, Baseline, Damage, Depth, Entry, GuardResult, Item, Position, Tried};
 use crate::measure::Measurement;

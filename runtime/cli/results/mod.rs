@@ -3,19 +3,17 @@
 mod dashboard;
 mod experiment;
 mod follow;
-mod output;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use super::output::Output;
 use super::{Context, run, ui};
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
 use crate::journal::Damage;
 use crate::project::Project;
 use crate::report::Status;
-use output::Output;
-pub(super) use output::io_error;
 
 /// How many tries a terminal shows without `--limit`.
 const TERMINAL_TRIES: usize = 20;

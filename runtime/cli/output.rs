@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::Context;
-use crate::cli::ui::Ui;
+use super::ui::Ui;
 use crate::failure::{Exit, Failure};
 
 /// Where results go.
@@ -124,7 +124,7 @@ fn into(
 }
 
 /// The failure to write that an error is, if it is one.
-pub(in crate::cli) fn io_error(error: &anyhow::Error) -> Option<&std::io::Error> {
+pub(super) fn io_error(error: &anyhow::Error) -> Option<&std::io::Error> {
     error.downcast_ref::<std::io::Error>().or_else(|| {
         match error.downcast_ref::<csv::Error>()?.kind() {
             csv::ErrorKind::Io(error) => Some(error),
