@@ -29,8 +29,16 @@ pub fn clean(text: &str, limit: usize) -> String {
 
 /// As [`clean`], on one line: line breaks become spaces, and the ends are trimmed.
 pub fn clean_line(text: &str, limit: usize) -> String {
+    if is_plain(text) && text.len() <= limit {
+        return text.trim().to_owned();
+    }
     let spaced = text.replace(['\n', '\r'], " ");
     clean(spaced.trim(), limit)
+}
+
+/// Whether a text has nothing that [`clean_line`] would change, but for spaces at its ends.
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// As [`clean_line`], but the start of the line stays where it is.

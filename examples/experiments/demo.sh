@@ -83,8 +83,8 @@ show "autoresearch init --target report.sh --name log-report --evaluator benchma
 say 'Try 1 is a gain. Try 2 is faster still, but wrong: it goes back to the agent, whose try 3 is right,
 # and slow. Try 4 changes what the report is compared with.'
 show 'autoresearch run --loop --max-experiments 4'
-say 'What is left: one commit on a branch of its own. The checkout is as it was.'
-show 'autoresearch list'
+say 'What came of it, and what is left: one commit on a branch of its own. The checkout is as it was.'
+show 'autoresearch results'
 show 'git log --oneline autoresearch/custom/log-report'
 show 'git status --short'
 

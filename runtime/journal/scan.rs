@@ -101,7 +101,8 @@ pub struct Position {
 /// How much of each line is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Not the evidence and the guards of what was not kept, nor whether they can be read.
+    /// No texts, and not the evidence and the guards of what was not kept, nor whether all that can be
+    /// read.
     Verdicts,
     Whole,
 }
@@ -456,6 +457,9 @@ impl Tried {
 }
 
 fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
+    if depth == Depth::Verdicts && is_event(line, b"\"event\":\"settled\"") {
+        return Ok(Told::Nothing);
+    }
     let shortened = match depth {
         Depth::Verdicts => without_measurements(line),
         Depth::Whole => None,
@@ -484,9 +488,9 @@ fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
             Ok(_) => Ok(Told::Nothing),
             Err(error) => Err(error.to_string()),
         },
-        Kind::Try if parsed.n > 0 => Ok(Told::Try(parsed.tried(offset))),
+        Kind::Try if parsed.n > 0 => Ok(Told::Try(parsed.tried(depth, offset))),
         Kind::Verdict if parsed.n > 0 && parsed.verdict.is_some() => {
-            Ok(Told::Verdict(parsed.tried(offset)))
+            Ok(Told::Verdict(parsed.tried(depth, offset)))
         }
         Kind::Try | Kind::Verdict => Err("it lacks the try's number or the verdict".to_owned()),
         Kind::Guards | Kind::Settled | Kind::Qualification => Ok(Told::Nothing),
@@ -537,12 +541,52 @@ struct Line<'a> {
     evidence: Option<EvidenceHead>,
     #[serde(default)]
     guards: Vec<GuardHead>,
-    #[serde(default)]
-    agent: Option<AgentUse>,
+    #[serde(default, borrow)]
+    agent: Option<Agent<'a>>,
     #[serde(default)]
     model: Option<ModelUse>,
     #[serde(default)]
     seconds: f64,
+}
+
+/// [`AgentUse`], as it stands in a line.
+#[derive(Deserialize)]
+struct Agent<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default, borrow)]
+    model: Cow<'a, str>,
+    seconds: f64,
+    #[serde(default)]
+    cost_usd: Option<f64>,
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+}
+
+impl Agent<'_> {
+    fn used(self, depth: Depth) -> AgentUse {
+        let model = depth.text(self.model);
+        AgentUse {
+            name: depth.text(self.name),
+            model: (!model.is_empty()).then_some(model),
+            seconds: self.seconds,
+            cost_usd: self.cost_usd,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+        }
+    }
+}
+
+impl Depth {
+    /// A text, where texts are looked at.
+    fn text(self, text: Cow<'_, str>) -> String {
+        match self {
+            Depth::Verdicts => String::new(),
+            Depth::Whole => text.into_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -571,7 +615,7 @@ struct GuardHead {
 }
 
 impl Line<'_> {
-    fn tried(self, offset: u64) -> Tried {
+    fn tried(self, depth: Depth, offset: u64) -> Tried {
         let outcome = match self.verdict {
             _ if self.unjudged => Outcome::Unjudged,
             Some(verdict) => Outcome::Judged(verdict),
@@ -584,9 +628,9 @@ impl Line<'_> {
             time: self.time.into_owned(),
             outcome,
             commit: self.commit.into_owned(),
-            parent: self.parent.into_owned(),
-            description: self.description.into_owned(),
-            reason: self.reason.into_owned(),
+            parent: depth.text(self.parent),
+            description: depth.text(self.description),
+            reason: depth.text(self.reason),
             value: self.value,
             incumbent_value: self.incumbent_value,
             rounds: evidence.as_ref().map_or(0, |evidence| evidence.rounds.0),
@@ -599,7 +643,7 @@ impl Line<'_> {
                 .into_iter()
                 .find(|guard| guard.failed.is_some())
                 .map(|guard| guard.name),
-            agent: self.agent,
+            agent: self.agent.map(|agent| agent.used(depth)),
             model: self.model,
             seconds: self.seconds,
         }
@@ -724,15 +768,19 @@ mod tests {
                 assert_eq!(tried.agent, entry.candidate.agent);
             }
             for (tried, head) in tries.iter().zip(self::tries(&heads)) {
-                let bare = Tried {
-                    rounds: 0,
-                    interval: (None, None),
-                    alpha: None,
-                    failed_guard: None,
-                    ..(*tried).clone()
-                };
-                let kept = tried.outcome == Outcome::Judged(Verdict::Keep);
-                assert_eq!(head, if kept { *tried } else { &bare });
+                let mut bare = (*tried).clone();
+                for text in [&mut bare.parent, &mut bare.description, &mut bare.reason] {
+                    text.clear();
+                }
+                if let Some(agent) = &mut bare.agent {
+                    agent.name.clear();
+                    agent.model = None;
+                }
+                if tried.outcome != Outcome::Judged(Verdict::Keep) {
+                    (bare.rounds, bare.interval) = (0, (None, None));
+                    (bare.alpha, bare.failed_guard) = (None, None);
+                }
+                assert_eq!(*head, bare);
             }
         }
     }

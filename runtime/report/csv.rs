@@ -10,6 +10,7 @@ use super::{Listed, Progress};
 use crate::git;
 use crate::journal::{Baseline, Tried};
 use crate::report::Status;
+use crate::text;
 
 const TRIES: &[&str] = &[
     "experiment",
@@ -62,6 +63,9 @@ const EXPERIMENTS: &[&str] = &[
     "last",
     "problem",
 ];
+
+/// Texts below this many bytes are not cut.
+const SHORT: usize = 300;
 
 /// One experiment's tries.
 pub struct Tries<W: Write> {
@@ -162,6 +166,9 @@ struct Fields<'a, W: Write>(&'a mut csv::Writer<W>);
 
 impl<W: Write> Fields<'_, W> {
     fn text(&mut self, text: &str) -> Result<(), csv::Error> {
+        if text::is_plain(text) && text.len() < SHORT {
+            return self.0.write_field(guarded(text.trim()).as_bytes());
+        }
         self.0.write_field(guarded(&line(text)).as_bytes())
     }
 

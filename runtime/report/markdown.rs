@@ -35,7 +35,7 @@ pub fn dashboard(title: &str, experiments: &[Listed]) -> String {
                 || "-".to_owned(),
                 |best| markdown(&quantity(best.value, &progress.unit))
             ),
-            percent(progress.change()),
+            percent(progress.change().filter(|change| *change != 0.0)),
             listed.activity.word(),
             markdown(&progress.metric),
         ));

@@ -242,7 +242,8 @@ impl Progress {
         last.push_str(time);
     }
 
-    /// The change since the start as a share of the absolute first value; none where there is no such share.
+    /// The change since the start as a share of the absolute first value; none where there is no such
+    /// share.
     pub fn change(&self) -> Option<f64> {
         change(self.first?, self.best.as_ref()?.value)
     }

@@ -38,7 +38,12 @@ pub fn plot(curve: &Curve, width: usize, height: usize) -> Vec<String> {
     let mut canvas = Canvas::new(columns, height);
     let dots = (columns * ACROSS - 1) as f64;
     let x = |n: u64| round((n - first) as f64 / (last - first) as f64 * dots);
-    let rows = (height * DOWN - 1) as f64;
+    // What was not measured has a line of its own.
+    let unmeasured = curve
+        .points
+        .iter()
+        .any(|point| point.status == Status::Crash);
+    let rows = ((height - usize::from(unmeasured)) * DOWN - 1) as f64;
     // Of values so far apart that their difference is infinite, each is halved.
     let share = |value: f64| (high / 2.0 - value / 2.0) / (high / 2.0 - low / 2.0);
     let y = |value: f64| round(share(value).clamp(0.0, 1.0) * rows);
@@ -168,11 +173,11 @@ mod tests {
         assert_eq!(
             drawn,
             [
-                "10 │⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⡀",
+                "10 │⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⡄",
                 "   │                  ⡇",
-                "   │                  ●⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⢤",
-                "   │                                   ⢸",
-                " 2 │                          ×        ●",
+                "   │                  ●⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⢹",
+                " 2 │                                   ●",
+                "   │                          ×",
                 "   └────────────────────────────────────",
                 "    0                              try 8",
             ],

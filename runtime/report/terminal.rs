@@ -65,7 +65,7 @@ pub fn dashboard(experiments: &[Listed], screen: Screen) -> String {
             Cell::plain(progress.tries.to_string()),
             Cell::plain(progress.keeps.to_string()),
             Cell::plain(best),
-            Cell::painted(improvement_color(progress), percent(progress.change())),
+            Cell::painted(improvement_color(progress), gain(progress)),
             Cell::painted(activity_color(listed.activity), listed.activity.word()),
             Cell::plain(age(last, screen.now)),
             Cell::plain(line(&progress.metric)),
@@ -78,6 +78,11 @@ pub fn dashboard(experiments: &[Listed], screen: Screen) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The change since the start, once there is one.
+fn gain(progress: &Progress) -> String {
+    percent(progress.change().filter(|change| *change != 0.0))
 }
 
 fn best_of(value: f64, progress: &Progress) -> String {
@@ -139,13 +144,11 @@ pub fn heading(
         screen.paint(activity_color(activity), activity.word())
     ));
     if let Some(best) = &progress.best {
-        let change = percent(progress.change());
         let from = match progress.first {
             Some(first) if first != best.value => format!("{} -> ", number(first)),
             _ => String::new(),
         };
-        let change = match change.as_str() {
-            _ if from.is_empty() => String::new(),
+        let change = match gain(progress).as_str() {
             "" => String::new(),
             change => format!(" ({change})"),
         };

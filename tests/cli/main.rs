@@ -25,6 +25,7 @@ mod night;
 mod old;
 mod projects;
 mod qualify;
+mod results;
 mod run;
 mod scope;
 mod signals;

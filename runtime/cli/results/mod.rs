@@ -23,8 +23,9 @@ const TERMINAL_TRIES: usize = 20;
 /// Show what experiments have come to: all of them, or one with its tries
 ///
 /// Without options it is the dashboard: each experiment with its runs, what was kept, the best value
-/// and the change since the start; and where there is only one experiment, its tries too. Nothing is
-/// measured or changed; a loop may run meanwhile.
+/// and the change since the start. Where there is only one experiment, a terminal shows its course and
+/// tries too, and a page or Markdown nothing else. Nothing is measured or changed; a loop may run
+/// meanwhile.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Show this experiment: its course and its tries
@@ -127,7 +128,14 @@ pub(in crate::cli) fn run(context: &Context, arguments: &Args) -> anyhow::Result
     }
     let project = Project::find(&context.path)?;
     let output = Output::new(context, arguments.output.as_deref(), arguments.force)?;
-    if arguments.asks_for_tries() {
+    // On a page or in a text for people, the only experiment says more than a table of one line.
+    let only = || {
+        matches!(arguments.format(), Format::Html | Format::Markdown)
+            && !arguments.dashboard
+            && arguments.domain.is_none()
+            && project.ids().len() == 1
+    };
+    if arguments.asks_for_tries() || only() {
         let place = place(&project, arguments.experiment.as_ref())?;
         return match arguments.follow {
             true => follow::run(context, &place, arguments),
