@@ -47,17 +47,17 @@ impl Repository {
 
     /// Which of the names in `pairs` are commits that are there.
     fn commits(&self, pairs: &[(String, String)]) -> Result<HashSet<String>, GitError> {
-        let mut named: Vec<&String> = pairs
+        let mut named: Vec<&str> = pairs
             .iter()
-            .flat_map(|(from, to)| [from, to])
+            .flat_map(|(from, to)| [from.as_str(), to.as_str()])
             .filter(|name| is_full(name))
             .collect();
-        named.sort();
+        named.sort_unstable();
         named.dedup();
         if named.is_empty() {
             return Ok(HashSet::new());
         }
-        let input: String = named.iter().map(|name| format!("{name}\n")).collect();
+        let input = named.join("\n") + "\n";
         let output = run_with_input(
             self.git()
                 .args(["cat-file", "--batch-check=%(objectname) %(objecttype)"]),

@@ -27,8 +27,7 @@ pub(super) fn content(page: &DashboardPage<'_>) -> Markup {
                 ("measuring took", html! { (seconds(total.measuring_seconds)) }),
             ]))
         }
-        section {
-            h2 { "Experiments" }
+        section aria-label="experiments" {
             @if page.experiments.is_empty() {
                 p { "There are none yet: " code { "autoresearch init" } " makes one." }
             } @else {
@@ -42,7 +41,7 @@ pub(super) fn content(page: &DashboardPage<'_>) -> Markup {
 fn table(page: &DashboardPage<'_>) -> Markup {
     let draws_all = page.experiments.len() <= MOST_COURSES;
     html! {
-        (filter(&kinds(page.experiments), false))
+        @if page.experiments.len() > 1 { (filter(&kinds(page.experiments), false)) }
         table.experiments {
             @if !draws_all {
                 caption { "The course is drawn for the first " (MOST_COURSES) " of " (count(page.experiments.len() as u64, "experiment", "experiments")) "." }

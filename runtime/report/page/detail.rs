@@ -6,6 +6,7 @@ use super::super::chart;
 use super::super::words::{count, line, seconds};
 use super::{ExperimentPage, PageRow, when};
 use crate::decision::{Evidence, number, quantity};
+use crate::git;
 use crate::journal::{AgentUse, Entry, GuardResult, Judged, ModelUse};
 use crate::measure::{Direction, Measurement};
 use crate::text;
@@ -110,8 +111,8 @@ fn about(row: &PageRow, page: &ExperimentPage<'_>) -> Markup {
                 dt { "mends" } dd { a href={ "#try-" (mends) } { "try " (mends) } }
             }
             @if let Some(guard) = &tried.failed_guard { dt { "fails guard" } dd { (line(guard)) } }
-            @if !tried.commit.is_empty() { dt { "commit" } dd { code { (line(&tried.commit)) } } }
-            @if !tried.parent.is_empty() { dt { "parent" } dd { code { (line(&tried.parent)) } } }
+            @if !tried.commit.is_empty() { dt { "commit" } dd { (commit(&tried.commit)) } }
+            @if !tried.parent.is_empty() { dt { "parent" } dd { (commit(&tried.parent)) } }
             dt { "ref" } dd { code { "refs/autoresearch/" (id) "/" (n) } }
             @if let Some(Entry { judged: Some((_, Judged { sandbox, .. })), .. }) = &row.entry {
                 dt { "sandbox" } dd { (line(sandbox)) }
@@ -122,6 +123,10 @@ fn about(row: &PageRow, page: &ExperimentPage<'_>) -> Markup {
             @for command in ["show", "diff", "checkout"] { "autoresearch " (command) " " (n) " -x " (id) "\n" }
         }
     }
+}
+
+fn commit(id: &str) -> Markup {
+    html! { code title=(line(id)) { (line(git::short(id))) } }
 }
 
 /// `claude (opus), 41.2 s, $0.03, 1200 tokens in, 300 out`.
@@ -176,14 +181,15 @@ fn evidence_of(evidence: &Evidence, direction: Option<Direction>, unit: &str) ->
             }
             @match evidence.alpha {
                 Some(alpha) => {
-                    dt { "e-value" } dd { (number(evidence.e_value)) " of " (number(1.0 / alpha)) " that a keep takes" }
-                    dt { "alpha" } dd { (number(alpha)) }
+                    dt { "e-value" } dd { (short(evidence.e_value)) " of " (short(1.0 / alpha)) " that a keep takes" }
+                    dt { "alpha" } dd { (short(alpha)) }
                 }
                 None => { dt { "e-value" } dd { "the noise was not controlled" } }
             }
             @if let Some(noise) = evidence.noise { dt { "noise" } dd { (quantity(noise, unit)) } }
             @if let Some(margin) = evidence.margin { dt { "margin" } dd { (quantity(margin, unit)) ", being simpler" } }
         }
+        p.remark { "Each round's difference; right of the line the candidate is better." }
         (chart::differences(&gains, is_fresh))
         table.rounds {
             thead { tr { th scope="col" { "round" } th scope="col" { "best version" } th scope="col" { "candidate" } th scope="col" { "better by" } } }
@@ -198,6 +204,16 @@ fn evidence_of(evidence: &Evidence, direction: Option<Direction>, unit: &str) ->
                 }
             }
         }
+    }
+}
+
+/// A number without zeros at its end.
+fn short(value: f64) -> String {
+    let text = number(value);
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
     }
 }
 

@@ -7,7 +7,10 @@ use maud::{Markup, html};
 use super::super::chart::{self, Told};
 use super::super::words::{count, description, line, percent, seconds};
 use super::super::{Activity, Progress, Status};
-use super::{ExperimentPage, PageRow, column, cost, detail, facts, filter, made, when};
+use super::{
+    ExperimentPage, PageRow, column, cost, detail, facts, filter, made, when, when_after,
+    when_of_year,
+};
 use crate::decision::{number, quantity};
 use crate::git;
 use crate::journal::{Damage, Tried};
@@ -20,6 +23,7 @@ const COLUMNS: usize = 9;
 
 pub(super) fn content(page: &ExperimentPage<'_>) -> Markup {
     let progress = page.progress;
+    let metric = with_unit(&line(&progress.metric), progress);
     html! {
         header {
             @if page.live { nav { a href="../../../" { "all experiments" } } }
@@ -30,7 +34,7 @@ pub(super) fn content(page: &ExperimentPage<'_>) -> Markup {
         }
         section {
             h2 { "Progress" }
-            @match chart::progress(page.curve, &line(&progress.unit), &told(page)) {
+            @match chart::progress(page.curve, &metric, &line(&progress.unit), &told(page)) {
                 Some(drawn) => (drawn),
                 None => p { "Nothing has been measured yet." },
             }
@@ -126,7 +130,7 @@ fn summary(progress: &Progress) -> Markup {
     if let (Some(started), Some(last)) = (&progress.started, &progress.last) {
         told.push((
             "from, to (UTC)",
-            html! { (when(started)) " " span.to { (when(last)) } },
+            html! { (when(started)) " " span.to { (when_after(last, started)) } },
         ));
     }
     html! {
@@ -187,12 +191,7 @@ fn values(tried: &Tried, direction: Option<Direction>) -> Option<(f64, f64)> {
 }
 
 fn tries(page: &ExperimentPage<'_>) -> Markup {
-    let unit = line(&page.progress.unit);
-    let value = if unit.is_empty() {
-        "value".to_owned()
-    } else {
-        format!("value ({unit})")
-    };
+    let value = with_unit("value", page.progress);
     html! {
         @if page.left_out > 0 {
             p.note {
@@ -222,6 +221,14 @@ fn tries(page: &ExperimentPage<'_>) -> Markup {
                 @for row in page.rows.iter().rev() { (entry(row, page)) }
             }
         }
+    }
+}
+
+/// `value (ms)`.
+fn with_unit(name: &str, progress: &Progress) -> String {
+    match line(&progress.unit).as_str() {
+        "" => name.to_owned(),
+        unit => format!("{name} ({unit})"),
     }
 }
 
@@ -262,7 +269,7 @@ fn entry(row: &PageRow, page: &ExperimentPage<'_>) -> Markup {
                 td data-value=[tried.value] { (tried.value.map_or_else(String::new, number)) }
                 td data-value=[change] { (percent(change)) }
                 td.side data-value=[ends.0.or(ends.1)] { (evidence(tried, ends)) }
-                td.side { (when(&tried.time)) }
+                td.side data-value=(line(&tried.time)) { (when_of_year(&tried.time)) }
                 td.side data-value=(tried.seconds) { (seconds(tried.seconds)) }
                 td.side data-value=[cost] { @if let Some(cost) = cost { "$" (format!("{cost:.2}")) } }
                 td.what { (description(tried)) }

@@ -130,11 +130,27 @@ fn cost(usd: f64, unknown: u64) -> String {
 
 /// A point in time to the minute.
 fn when(time: &str) -> Markup {
+    shortened(time, 0)
+}
+
+/// As [`when`], without the year.
+fn when_of_year(time: &str) -> Markup {
+    shortened(time, 5)
+}
+
+/// As [`when`], without the day where that is the day of `other`.
+fn when_after(time: &str, other: &str) -> Markup {
+    if time.get(..10) == other.get(..10) {
+        shortened(time, 11)
+    } else {
+        when(time)
+    }
+}
+
+/// A time from so many characters on, to the minute.
+fn shortened(time: &str, from: usize) -> Markup {
     let time = line(time);
-    let short = match (time.get(..10), time.get(11..16)) {
-        (Some(day), Some(minute)) => format!("{day} {minute}"),
-        _ => time.clone(),
-    };
+    let short = time.get(from..16).unwrap_or(&time).replacen('T', " ", 1);
     html! { time datetime=(time) title=(time) { (short) } }
 }
 
@@ -149,8 +165,8 @@ fn facts(facts: &[(&str, Markup)]) -> Markup {
     }
 }
 
-/// The heading of a column by which the table can be sorted: by `number`, `text` or, where it is not `None`,
-/// now in an order.
+/// The heading of a column by which the table can be sorted, as `number` or `text`; and how it is sorted
+/// where it is.
 fn column(name: &str, by: &str, sorted: Option<&str>) -> Markup {
     html! { th scope="col" data-sort=(by) aria-sort=[sorted] { (name) } }
 }
@@ -171,8 +187,8 @@ fn filter(kinds: &[(&str, u64)], marked: bool) -> Markup {
                     }
                 }
             }
-            label.search { "search " input #search type="search" autocomplete="off" spellcheck="false"; }
             output #shown {}
+            label.search { "search " input #search type="search" autocomplete="off" spellcheck="false"; }
         }
     }
 }

@@ -101,7 +101,8 @@ function clicked(event) {
         sort();
         return;
     }
-    if (event.target.closest("a")?.hash === location.hash) {
+    // Where it is already, going there again is no change of the address.
+    if (location.hash && event.target.closest("a")?.getAttribute("href") === location.hash) {
         reveal();
     }
     const entry = event.target.closest("tr.row")?.parentElement;
@@ -158,7 +159,7 @@ function sort() {
     const key = (entry) => {
         const cell = entry.rows[0].cells[state.column];
         if (!numeric) {
-            return cell.textContent.trim();
+            return cell.dataset.value ?? cell.textContent.trim();
         }
         return cell.dataset.value === undefined ? NaN : Number(cell.dataset.value);
     };
