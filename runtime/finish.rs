@@ -16,6 +16,8 @@ pub struct Plan<'a> {
     pub progress: &'a Progress,
     /// The keeps that led to the best version, the oldest first.
     pub keeps: &'a [Tried],
+    /// The target, relative to the repository's top.
+    pub target: &'a [PathBuf],
     /// What they are put upon.
     pub base: &'a str,
     /// Where the experiment began.
@@ -46,7 +48,12 @@ pub fn replay(repository: &Repository, plan: &Plan<'_>) -> Result<Replayed, Fail
     let before = tree.clone();
     let mut commits = Vec::new();
     let mut left_out = Vec::new();
+    let there = taken_over(repository, plan)?;
     for (place, tried) in plan.keeps.iter().enumerate() {
+        if place < there {
+            left_out.push(place);
+            continue;
+        }
         let merged = match repository.merge(&tried.parent, &tip, &tried.commit)? {
             Merged::Tree(merged) => merged,
             Merged::Conflict(files) => return Err(conflict(plan, tried, &files)),
@@ -83,6 +90,19 @@ pub fn replay(repository: &Repository, plan: &Plan<'_>) -> Result<Replayed, Fail
         commits,
         left_out,
     })
+}
+
+/// How many of the keeps the base has already: the target is there as one of them left it.
+fn taken_over(repository: &Repository, plan: &Plan<'_>) -> Result<usize, Failure> {
+    for (place, tried) in plan.keeps.iter().enumerate().rev() {
+        if repository
+            .diff(plan.base, &tried.commit, plan.target, true)?
+            .is_empty()
+        {
+            return Ok(place + 1);
+        }
+    }
+    Ok(0)
 }
 
 fn conflict(plan: &Plan<'_>, tried: &Tried, files: &[PathBuf]) -> Failure {

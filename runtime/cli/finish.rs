@@ -64,6 +64,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             id: &id,
             progress: &kept.progress,
             keeps: &kept.keeps,
+            target: &project.paths(&found.experiment.target),
             base: &base,
             start: &kept.start,
             squash: arguments.squash,

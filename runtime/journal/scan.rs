@@ -102,7 +102,7 @@ pub struct Position {
 /// How much of each line is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// No texts, and not the evidence and the guards of what was not kept, nor whether all that can be
+    /// No texts and, of what was not kept, no values, evidence or guards; nor whether all that can be
     /// read.
     Verdicts,
     Whole,
@@ -460,7 +460,7 @@ fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
     let shortened = match (depth, event(line)) {
         (Depth::Verdicts, b"settled") => return Ok(Told::Nothing),
         (Depth::Verdicts, b"try") => without_texts(line),
-        (Depth::Verdicts, b"verdict") => without_measurements(line),
+        (Depth::Verdicts, b"verdict") => without_values(line),
         _ => None,
     };
     let text = shortened.as_deref().unwrap_or(line);
@@ -500,18 +500,20 @@ fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
 struct Keys {
     parent: Finder<'static>,
     agent: Finder<'static>,
-    measurements: Finder<'static>,
+    reason: Finder<'static>,
     model: Finder<'static>,
     kept: Finder<'static>,
+    unjudged: Finder<'static>,
     seconds: FinderRev<'static>,
 }
 
 static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
     parent: Finder::new(",\"parent\":"),
     agent: Finder::new(",\"agent\":{"),
-    measurements: Finder::new(",\"measurements\":["),
+    reason: Finder::new(",\"reason\":"),
     model: Finder::new(",\"model\":{"),
     kept: Finder::new(",\"verdict\":\"keep\""),
+    unjudged: Finder::new(",\"unjudged\":"),
     seconds: FinderRev::new(",\"seconds\":"),
 });
 
@@ -525,12 +527,13 @@ fn without_texts(line: &[u8]) -> Option<Vec<u8>> {
     Some([head, tail].concat())
 }
 
-/// A verdict's line without what it was measured by, which is most of it; none where something there is
-/// needed.
-fn without_measurements(line: &[u8]) -> Option<Vec<u8>> {
-    let (head, rest) = line.split_at_checked(KEYS.measurements.find(line)?)?;
+/// A verdict's line without its reason and values, which are most of it; none where they are needed.
+fn without_values(line: &[u8]) -> Option<Vec<u8>> {
+    let (head, rest) = line.split_at_checked(KEYS.reason.find(line)?)?;
     let (left_out, tail) = rest.split_at_checked(KEYS.seconds.rfind(rest)?)?;
-    let needed = KEYS.kept.find(head).is_some() || KEYS.model.find(left_out).is_some();
+    let needed = KEYS.kept.find(head).is_some()
+        || KEYS.unjudged.find(left_out).is_some()
+        || KEYS.model.find(left_out).is_some();
     (!needed).then(|| [head, tail].concat())
 }
 
@@ -801,6 +804,8 @@ mod tests {
                 if tried.outcome != Outcome::Judged(Verdict::Keep) {
                     (bare.rounds, bare.interval) = (0, (None, None));
                     (bare.alpha, bare.failed_guard) = (None, None);
+                    (bare.value, bare.incumbent_value) = (None, None);
+                    bare.commit.clone_from(&head.commit);
                 }
                 assert_eq!(*head, bare);
             }

@@ -178,10 +178,9 @@ impl<W: Write> Fields<'_, W> {
 
     /// As exact as it is.
     fn number(&mut self, number: Option<f64>) -> Result<(), csv::Error> {
-        match number {
-            Some(number) => self.0.write_field(number.to_string()),
-            None => self.0.write_field(""),
-        }
+        let mut buffer = ryu::Buffer::new();
+        let text = number.map_or("", |number| buffer.format(number));
+        self.0.write_field(text.strip_suffix(".0").unwrap_or(text))
     }
 
     fn end(&mut self) -> Result<(), csv::Error> {

@@ -26,6 +26,7 @@ mod old;
 mod projects;
 mod qualify;
 mod results;
+mod review;
 mod run;
 mod scope;
 mod signals;
