@@ -98,6 +98,7 @@ fn runs(diff: &str) -> Vec<(&'static str, String)> {
 fn about(row: &PageRow, page: &ExperimentPage<'_>) -> Markup {
     let tried = &row.tried;
     let (n, id) = (tried.n, line(page.id));
+    let name = id.rsplit('/').next().unwrap_or(&id);
     let candidate = row.entry.as_ref().map(|entry| &entry.candidate);
     html! {
         dl.about {
@@ -120,7 +121,8 @@ fn about(row: &PageRow, page: &ExperimentPage<'_>) -> Markup {
         }
         h3 { "Go on" }
         pre.commands tabindex="0" {
-            @for command in ["show", "diff", "checkout"] { "autoresearch " (command) " " (n) " -x " (id) "\n" }
+            @for command in ["show", "diff"] { "autoresearch " (command) " " (n) " -x " (id) "\n" }
+            "autoresearch checkout " (n) " -x " (id) " --to ../" (name) "-" (n) "\n"
         }
     }
 }

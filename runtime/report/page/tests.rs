@@ -286,6 +286,7 @@ fn rows_are_the_newest_first_and_open_to_their_diff() {
         "<span class=\"del\">-a &lt; b\n</span>",
         "<span class=\"add\">+a &gt; b\n+    c\n</span> d\n</pre>",
         "autoresearch show 2 -x speed/search\n",
+        "autoresearch checkout 2 -x speed/search --to ../search-2\n",
         "refs/autoresearch/speed/search/2",
     ] {
         assert!(html.contains(shown), "{shown}: {html}");
