@@ -32,6 +32,7 @@
 //! | [`measuring`] | one measurement at a time on this machine |
 //! | [`journal`] | the record of truth and `results.tsv` |
 //! | [`report`] | what journals amount to, as text: terminal, CSV, Markdown, JSON, HTML |
+//! | [`import`] | the original tool's results as events of a journal |
 //! | [`runlog`] | what happened during one evaluation, for people |
 //! | [`activity`] | what a run is doing, for whoever watches |
 //! | [`prompt`] | what an agent is asked |
@@ -125,6 +126,7 @@ pub mod finish;
 pub mod git;
 pub mod guard;
 pub mod host;
+pub mod import;
 pub mod instrument;
 pub mod journal;
 pub mod lock;

@@ -241,7 +241,7 @@ fn is_about(
     targets.all(|target| project.join(target).is_file())
         && journal::read(directory)
             .ok()
-            .and_then(|history| history.incumbent)
+            .and_then(|history| history.measured_incumbent().cloned())
             .is_none_or(|incumbent| known(&incumbent.commit))
 }
 
@@ -323,6 +323,78 @@ fn belongings(directory: &Path, project: &Path) -> Vec<String> {
         .collect();
     found.sort();
     found
+}
+
+/// Copies the original tool's experiments of another project, or of a directory of experiments, into
+/// this project. Returns their ids. What is neither a file nor a directory is left out.
+pub fn copy_experiments(project: &Project, from: &Path) -> Result<Vec<Id>, Failure> {
+    let inner = from.join(DIRECTORY);
+    let root = if inner.is_dir() {
+        inner
+    } else {
+        from.to_owned()
+    };
+    let found: Vec<(Id, PathBuf)> = definitions(&root)
+        .into_iter()
+        .filter(|(_, directory)| Definition::find(directory) == Some(Definition::Config))
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::input(format!(
+            "there is no experiment of the original tool in `{}`",
+            from.display()
+        ))
+        .hint("it must hold DOMAIN/NAME/config.cfg"));
+    }
+    let mut places = Vec::new();
+    for (id, directory) in found {
+        let place = project.experiment_directory(&id, Scope::Project)?;
+        if place.symlink_metadata().is_ok() {
+            return Err(
+                Failure::input(format!("there is an experiment `{id}` here already"))
+                    .hint("nothing was copied; rename one of the two"),
+            );
+        }
+        places.push((id, directory, place));
+    }
+    let mut copied = Vec::new();
+    for (id, directory, place) in places {
+        let new = place.with_file_name(format!(".{}.new", id.name()));
+        let copy = || {
+            let _ = std::fs::remove_dir_all(&new);
+            copy_directory(
+                &directory,
+                &new,
+                &["lock", "journal.jsonl", "run.log", "runs"],
+            )?;
+            std::fs::rename(&new, &place)
+        };
+        copy().map_err(|error| {
+            let _ = std::fs::remove_dir_all(&new);
+            Failure::new(Exit::Failure, format!("`{id}` cannot be copied: {error}"))
+                .hint("nothing of it is left; mend it and run again")
+        })?;
+        copied.push(id);
+    }
+    Ok(copied)
+}
+
+/// Copies files and directories, but for some.
+fn copy_directory(from: &Path, to: &Path, without: &[&str]) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if without.iter().any(|other| name == *other) {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_directory(&entry.path(), &to.join(name), &[])?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The experiments in a directory of them, by id.

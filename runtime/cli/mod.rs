@@ -7,6 +7,7 @@ mod diff;
 mod evaluate;
 mod evaluator;
 mod finish;
+mod import;
 mod init;
 mod list;
 mod live;
@@ -92,6 +93,7 @@ enum Command {
     Checkout(checkout::Args),
     Best(best::Args),
     Finish(finish::Args),
+    Import(import::Args),
     Status(status::Args),
     #[command(subcommand)]
     Evaluator(evaluator::Command),
@@ -190,6 +192,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
         Command::Checkout(arguments) => checkout::run(&context, &arguments),
         Command::Best(arguments) => best::run(&context, &arguments),
         Command::Finish(arguments) => finish::run(&context, &arguments),
+        Command::Import(arguments) => import::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Evaluator(command) => evaluator::run(&context, &command),
     }

@@ -356,7 +356,8 @@ impl<'a> Lab<'a> {
     /// Tells of files that the user has committed since: they are not in what is measured.
     fn warn_of_newer_files(&self, history: &History) -> Result<(), Failure> {
         let repository = &self.project.repository;
-        let (Some(baseline), Some(incumbent)) = (&history.baseline, &history.incumbent) else {
+        let (Some(baseline), Some(incumbent)) = (&history.baseline, history.measured_incumbent())
+        else {
             return Ok(());
         };
         if repository.head == baseline.commit || repository.head == incumbent.commit {

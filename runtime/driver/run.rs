@@ -51,10 +51,10 @@ impl Lab<'_> {
             .baseline
             .as_ref()
             .is_some_and(|baseline| baseline.meaning == meaning);
-        if !comparable && journal.history().baseline.is_some() {
+        if !comparable && journal.history().measured_incumbent().is_some() {
             (self.notify)(Notice::MeaningChanged);
         }
-        let incumbent = journal.history().incumbent.clone();
+        let incumbent = journal.history().measured_incumbent().cloned();
         let moved = match &incumbent {
             Some(incumbent) => self.branch_elsewhere(&incumbent.commit)?,
             None => None,

@@ -7,6 +7,9 @@ use crate::decision::{Evidence, Noise, Round, Verdict};
 use crate::git::CommitId;
 use crate::measure::Measurement;
 
+/// What imported values mean: nobody knows how they were measured.
+pub const IMPORTED: &str = "imported";
+
 /// How many of the last rows, and of the last keeps, are at hand.
 const RECENT: usize = 30;
 
@@ -99,6 +102,15 @@ impl Incumbent {
 }
 
 impl History {
+    /// The best version, unless it is only known from another tool: then nothing was measured here yet,
+    /// and its commit may not be here.
+    pub fn measured_incumbent(&self) -> Option<&Incumbent> {
+        let imported = |baseline: &Baseline| baseline.meaning == IMPORTED;
+        self.incumbent
+            .as_ref()
+            .filter(|_| !self.baseline.as_ref().is_some_and(imported))
+    }
+
     pub(super) fn add(&mut self, event: Event) {
         match event {
             Event::Baseline(baseline) => {

@@ -29,7 +29,7 @@ mod scan;
 mod table;
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -38,7 +38,7 @@ use serde::Deserialize;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lock, LockError};
 use crate::text;
-pub use history::{History, Incumbent, Row};
+pub use history::{History, IMPORTED, Incumbent, Row};
 pub use record::{
     AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, Judged, ModelUse,
     Qualification, Record, Try,
@@ -102,6 +102,53 @@ impl From<JournalError> for Failure {
 /// Where an experiment's journal is.
 pub fn path(directory: &Path) -> PathBuf {
     directory.join("journal.jsonl")
+}
+
+/// Whether there is anything in a directory's journal.
+pub fn has_records(directory: &Path) -> bool {
+    path(directory)
+        .metadata()
+        .is_ok_and(|there| there.len() > 0)
+}
+
+/// Makes a journal of events, each with its time, where there is none yet: whole or not at all. The table
+/// that is there is kept, as one that no journal accounts for.
+///
+/// # Errors
+///
+/// Where the experiment is being run, has records, or cannot be written.
+pub fn import(
+    directory: &Path,
+    events: impl IntoIterator<Item = (SystemTime, Event)>,
+) -> Result<(), JournalError> {
+    let lock = Lock::take(&directory.join("lock"))?;
+    let path = path(directory);
+    let io = |cause| JournalError::Io {
+        path: path.clone(),
+        cause,
+    };
+    if has_records(directory) {
+        return Err(io(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut new = path.clone().into_os_string();
+    new.push(".new");
+    let mut out = BufWriter::with_capacity(1 << 16, File::create(&new).map_err(io)?);
+    for (time, event) in events {
+        let record = Record {
+            v: VERSION,
+            time: humantime::format_rfc3339_millis(time).to_string(),
+            event,
+        };
+        serde_json::to_writer(&mut out, &record).map_err(|error| io(error.into()))?;
+        out.write_all(b"\n").map_err(io)?;
+    }
+    let file = out.into_inner().map_err(|error| io(error.into_error()))?;
+    file.sync_data().map_err(io)?;
+    table::put_aside(&directory.join("results.tsv")).map_err(io)?;
+    std::fs::rename(&new, &path).map_err(io)?;
+    drop(lock);
+    // It makes the table anew.
+    Journal::open(directory).map(|_| ())
 }
 
 /// An experiment's journal, held by this process alone.

@@ -95,7 +95,7 @@ impl Table {
 }
 
 /// Keeps a table that no journal accounts for.
-fn put_aside(path: &Path) -> std::io::Result<()> {
+pub(super) fn put_aside(path: &Path) -> std::io::Result<()> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
