@@ -3,12 +3,13 @@
 use std::str::FromStr;
 
 use super::best::no_baseline;
-use super::{Context, run};
+use super::{Context, run, show, ui};
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
 use crate::git::{self, CommitId};
-use crate::journal::{self, Depth, Item, Position};
+use crate::journal::{self, Depth, Entry, Item, Position};
 use crate::project::{Found, Project};
+use crate::report::Progress;
 use crate::report::terminal::painted_diff;
 
 /// Show what a try changed, or all that was kept
@@ -66,28 +67,26 @@ pub(super) struct Version {
 
 /// Finds a version in the journal and makes sure that git has it.
 pub(super) fn version(project: &Project, found: &Found, which: Which) -> Result<Version, Failure> {
-    let id = &found.id;
     let version = match which {
         Which::Try(n) => {
-            let (_, tried) = journal::find(&found.directory, n).map_err(Failure::from)?;
-            let Some((candidate, judged)) = tried else {
-                return Err(
-                    Failure::input(format!("the experiment `{id}` has no try {n}"))
-                        .hint("`autoresearch results` shows which there are"),
-                );
-            };
-            let to = judged.as_ref().map_or(candidate.commit.as_str(), |judged| {
-                judged.kept_commit(&candidate)
-            });
+            let (_, entry) = show::entry(found, n)?;
+            let Entry {
+                candidate, judged, ..
+            } = entry;
+            let to = judged
+                .as_ref()
+                .map_or(candidate.commit.as_str(), |(_, judged)| {
+                    judged.kept_commit(&candidate)
+                });
             Version {
                 from: candidate.parent.clone(),
                 to: to.to_owned(),
             }
         }
         Which::Best => {
-            let (mut first, mut best) = (None, None);
+            let mut first = None;
+            let mut progress = Progress::default();
             let start = Position::default();
-            let mut progress = crate::report::Progress::default();
             journal::scan(&found.directory, start, Depth::Verdicts, 1, |item| {
                 progress.add(&item);
                 if let (None, Item::Baseline { baseline, .. }) = (&first, item) {
@@ -95,9 +94,8 @@ pub(super) fn version(project: &Project, found: &Found, which: Which) -> Result<
                 }
             })
             .map_err(Failure::from)?;
-            best.clone_from(&progress.best);
-            let (Some(from), Some(best)) = (first, best) else {
-                return Err(no_baseline(&id.to_string()));
+            let (Some(from), Some(best)) = (first, progress.best) else {
+                return Err(no_baseline(&found.id.to_string()));
             };
             Version {
                 from,
@@ -140,7 +138,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             .info(&format!("{} changes nothing", which.name()));
         return Ok(());
     }
-    let screen = context.ui.screen(true);
+    let screen = ui::screen(true);
     context.ui.write(|out| {
         if screen.terminal {
             out.write_all(painted_diff(&String::from_utf8_lossy(&diff), screen).as_bytes())?;

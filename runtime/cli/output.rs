@@ -94,9 +94,10 @@ impl Output {
                 replace,
             } => {
                 into(&path, new.as_file_mut(), content)?;
-                let placed = match replace {
-                    true => new.persist(&path),
-                    false => new.persist_noclobber(&path),
+                let placed = if replace {
+                    new.persist(&path)
+                } else {
+                    new.persist_noclobber(&path)
                 };
                 placed.map(|_| ()).map_err(|error| {
                     let name = path.display().to_string();

@@ -7,9 +7,10 @@ use crate::decision::{Evidence, number, quantity};
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
 use crate::git;
-use crate::journal;
+use crate::journal::{self, AgentUse, Depth, Entry, Item, Judged, Position};
 use crate::measure::Measurement;
-use crate::project::Project;
+use crate::project::{Found, Project};
+use crate::report::Progress;
 
 /// Show one try: its verdict and why, and all that was measured
 #[derive(Debug, clap::Args)]
@@ -29,68 +30,175 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let project = Project::find(&context.path)?;
     let found = run::named_or_only(&project, arguments.experiment.as_ref())?;
     let n = arguments.n;
-    let (history, tried) = journal::find(&found.directory, n).map_err(Failure::from)?;
-    let Some((candidate, judged)) = tried else {
-        return Err(Failure::new(
-            Exit::Input,
-            format!("the experiment `{}` has no try {n}", found.id),
-        )
-        .hint("`autoresearch list` says how many there are")
-        .into());
-    };
+    let (progress, entry) = entry(&found, n)?;
+    let Entry {
+        taken_up,
+        candidate,
+        judged,
+    } = entry;
     if arguments.json {
         context.ui.json(&json!({
             "experiment": found.id.to_string(),
+            "taken_up": taken_up,
             "try": candidate,
-            "verdict": judged,
+            "judged": judged.as_ref().map(|(time, _)| time),
+            "verdict": judged.as_ref().map(|(_, judged)| judged),
         }));
         return Ok(());
     }
-    let unit = history
-        .baseline
-        .map_or_else(String::new, |baseline| baseline.unit);
+    let unit = progress.unit;
     let ui = &context.ui;
     let data = |name: &str, value: &str| ui.data(&format!("{name:<10} {value}"));
     data(&format!("try {n}"), &candidate.description);
+    if let Some(mended) = candidate.mends {
+        data("mends", &format!("try {mended}"));
+    }
+    data("taken up", &moment(&taken_up));
     if let Some(agent) = &candidate.agent {
-        data("by", &ui::by(agent));
+        data("by", &used(agent));
     }
-    let Some(judged) = judged else {
-        data("verdict", "none yet");
-        return Ok(());
-    };
-    data("verdict", &format!("{}: {}", judged.verdict, judged.reason));
-    if let Some(evidence) = &judged.evidence {
-        show_evidence(&data, evidence, &unit);
+    match &judged {
+        Some((time, judged)) => show_verdict(&data, time, judged, &unit),
+        None => data("verdict", "none yet"),
     }
-    for measurement in &judged.measurements {
-        let beside = judged
-            .incumbent_measurements
-            .iter()
-            .find(|other| other.metric == measurement.metric);
-        data(&measurement.metric, &values(measurement, beside));
-    }
-    for guard in &judged.guards {
-        let held = match &guard.failed {
-            Some(requirement) => format!("fails `{requirement}`"),
-            None => "holds".to_owned(),
-        };
-        data("guard", &format!("{}: {held}", guard.name));
-    }
-    for diagnostic in &judged.diagnostics {
-        data("remark", &diagnostic.message);
-    }
-    data("took", &ui::seconds(judged.seconds));
-    data("commit", git::short(judged.kept_commit(&candidate)));
+    let commit = judged
+        .as_ref()
+        .map_or(candidate.commit.as_str(), |(_, judged)| {
+            judged.kept_commit(&candidate)
+        });
+    data("commit", commit);
+    data("changes", git::short(&candidate.parent));
     data("ref", &found.id.candidate(n));
     let logs = found.directory.join(format!("runs/{n:04}"));
     if logs.is_dir() {
         data("logs", &logs.display().to_string());
     }
+    ui.hint(&format!("`autoresearch diff {n}` shows what it changed"));
     Ok(())
 }
 
-fn show_evidence(data: &dyn Fn(&str, &str), evidence: &Evidence, unit: &str) {
+/// A try with all that is recorded of it, and what its experiment comes to.
+pub(super) fn entry(found: &Found, n: u64) -> Result<(Progress, Entry), Failure> {
+    let mut progress = Progress::default();
+    let mut offset = None;
+    let start = Position::default();
+    journal::scan(&found.directory, start, Depth::Verdicts, 1, |item| {
+        progress.add(&item);
+        match item {
+            Item::Tried(tried) if tried.n == n => offset = Some(tried.offset),
+            _ => {}
+        }
+    })
+    .map_err(Failure::from)?;
+    let id = &found.id;
+    let offset = offset.ok_or_else(|| {
+        Failure::input(format!("the experiment `{id}` has no try {n}"))
+            .hint("`autoresearch results` shows which there are")
+    })?;
+    let entry = journal::entry(&found.directory, offset).map_err(Failure::from)?;
+    let entry = entry.ok_or_else(|| {
+        Failure::new(
+            Exit::Failure,
+            format!("the journal of `{id}` is damaged where try {n} is"),
+        )
+        .hint("`autoresearch results` shows the rest, and which lines are damaged")
+    })?;
+    Ok((progress, entry))
+}
+
+type Data<'a> = &'a dyn Fn(&str, &str);
+
+fn show_verdict(data: Data<'_>, time: &str, judged: &Judged, unit: &str) {
+    data("verdict", &format!("{}: {}", judged.verdict, judged.reason));
+    data("judged", &moment(time));
+    if let Some(evidence) = &judged.evidence {
+        show_evidence(data, evidence, unit);
+    }
+    show_measurements(data, &judged.measurements, &judged.incumbent_measurements);
+    for guard in &judged.guards {
+        let held = match &guard.failed {
+            Some(requirement) => format!("fails `{requirement}`"),
+            None => "holds".to_owned(),
+        };
+        data(
+            "guard",
+            &format!("{}: {held} ({})", guard.name, ui::seconds(guard.seconds)),
+        );
+        show_measurements(data, &guard.measurements, &guard.incumbent_measurements);
+    }
+    for diagnostic in &judged.diagnostics {
+        data("remark", &diagnostic.message);
+    }
+    if let Some(model) = &judged.model {
+        data(
+            "model",
+            &format!(
+                "{} of {}",
+                ui::count(u64::from(model.calls), "call", "calls"),
+                used(&model.used)
+            ),
+        );
+    }
+    data("took", &ui::seconds(judged.seconds));
+    data("sandbox", &judged.sandbox);
+}
+
+/// Each metric with its samples, beside those of the incumbent where there are any.
+fn show_measurements(data: Data<'_>, candidate: &[Measurement], incumbent: &[Measurement]) {
+    for measurement in candidate {
+        let beside = incumbent
+            .iter()
+            .find(|other| other.metric == measurement.metric);
+        let value = match beside {
+            Some(beside) => format!(
+                "{} -> {}",
+                number(beside.value()),
+                number(measurement.value())
+            ),
+            None => number(measurement.value()),
+        };
+        data(&measurement.metric, &value);
+        if measurement.samples.len() > 1 {
+            if let Some(beside) = beside {
+                data("", &format!("before: {}", samples(&beside.samples)));
+            }
+            data("", &format!("now: {}", samples(&measurement.samples)));
+        }
+    }
+}
+
+/// The first of them, and how many more there are.
+fn samples(samples: &[f64]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = samples.iter().take(SHOWN).copied().map(number).collect();
+    let more = match samples.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(" "))
+}
+
+/// `2026-01-02 03:04:05 UTC`.
+fn moment(time: &str) -> String {
+    let seconds = time.split('.').next().unwrap_or(time);
+    format!("{} UTC", seconds.replace('T', " ").trim_end_matches('Z'))
+}
+
+/// An agent with what it used, as far as it tells.
+fn used(agent: &AgentUse) -> String {
+    let mut told = ui::by(agent);
+    if let Some(model) = &agent.model {
+        told.push_str(&format!(", {model}"));
+    }
+    for (tokens, what) in [(agent.input_tokens, "in"), (agent.output_tokens, "out")] {
+        if let Some(tokens) = tokens {
+            told.push_str(&format!(", {tokens} tokens {what}"));
+        }
+    }
+    told
+}
+
+fn show_evidence(data: Data<'_>, evidence: &Evidence, unit: &str) {
     let ends = match evidence.interval {
         (Some(low), Some(high)) => {
             format!("; 95% interval {} to {}", number(low), number(high))
@@ -155,17 +263,5 @@ fn show_evidence(data: &dyn Fn(&str, &str), evidence: &Evidence, unit: &str) {
                 number(pair.candidate)
             ),
         );
-    }
-}
-
-/// The candidate's value of a metric, beside the incumbent's where there is one.
-fn values(candidate: &Measurement, incumbent: Option<&Measurement>) -> String {
-    match incumbent {
-        Some(incumbent) => format!(
-            "{} -> {}",
-            number(incumbent.value()),
-            number(candidate.value())
-        ),
-        None => number(candidate.value()),
     }
 }

@@ -132,23 +132,6 @@ impl Ui {
         }
     }
 
-    /// Where standard output, if data goes there, is looked at.
-    pub(super) fn screen(&self, standard: bool) -> Screen {
-        let terminal = console::Term::stdout();
-        let seen = standard && terminal.is_term();
-        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
-        let width = match seen.then(|| terminal.size_checked()).flatten() {
-            Some((_, width)) => usize::from(width),
-            None => columns().filter(|_| standard).unwrap_or(WIDTH),
-        };
-        Screen {
-            width,
-            terminal: seen,
-            color: seen && !plain(),
-            now: SystemTime::now(),
-        }
-    }
-
     /// Whether data was lost. A reader that has gone away (`| head`) has lost nothing.
     pub(super) fn finish(&self) -> anyhow::Result<()> {
         let flushed = std::io::stdout().lock().flush().err();
@@ -499,6 +482,23 @@ impl Inner {
             Some(live) => live.aside(write),
             None => write(),
         }
+    }
+}
+
+/// Where standard output, if data goes there, is looked at.
+pub(super) fn screen(standard: bool) -> Screen {
+    let terminal = console::Term::stdout();
+    let seen = standard && terminal.is_term();
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let width = match seen.then(|| terminal.size_checked()).flatten() {
+        Some((_, width)) => usize::from(width),
+        None => columns().filter(|_| standard).unwrap_or(WIDTH),
+    };
+    Screen {
+        width,
+        terminal: seen,
+        color: seen && !plain(),
+        now: SystemTime::now(),
     }
 }
 

@@ -31,10 +31,10 @@ impl Repository {
         names: &[String],
     ) -> Result<HashMap<String, (CommitId, SystemTime)>, GitError> {
         let asked: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
-        let input: String = asked
-            .iter()
-            .map(|name| format!("{name}^{{commit}}\n"))
-            .collect();
+        let mut input = String::new();
+        for name in &asked {
+            input.push_str(&format!("{name}^{{commit}}\n"));
+        }
         let found = run_with_input(
             self.git()
                 .args(["cat-file", "--batch-check=%(objectname) %(objecttype)"]),
@@ -45,11 +45,10 @@ impl Repository {
             .lines()
             .map(|line| line.strip_suffix(" commit"))
             .collect();
-        let input: String = whole
-            .iter()
-            .flatten()
-            .map(|name| format!("{name}\n"))
-            .collect();
+        let mut input = String::new();
+        for name in whole.iter().flatten() {
+            input.push_str(&format!("{name}\n"));
+        }
         if input.is_empty() {
             return Ok(HashMap::new());
         }

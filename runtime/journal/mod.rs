@@ -268,26 +268,6 @@ pub fn read(directory: &Path) -> Result<History, JournalError> {
     Ok(history)
 }
 
-/// A try and its verdict, if it has one yet, and what the whole journal tells. Takes no part in it, as
-/// [`read`].
-#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-pub fn find(
-    directory: &Path,
-    n: u64,
-) -> Result<(History, Option<(Try, Option<Judged>)>), JournalError> {
-    let mut history = History::default();
-    let (mut found, mut verdict) = (None, None);
-    each_of(directory, |record| {
-        match &record.event {
-            Event::Try(candidate) if candidate.n == n => found = Some(candidate.clone()),
-            Event::Verdict(judged) if judged.n == n => verdict = Some(judged.as_ref().clone()),
-            _ => {}
-        }
-        history.add(record.event);
-    })?;
-    Ok((history, found.map(|candidate| (candidate, verdict))))
-}
-
 /// Calls `each` with every record of a directory's journal; there may be none.
 fn each_of(directory: &Path, each: impl FnMut(Record)) -> Result<(), JournalError> {
     let path = path(directory);

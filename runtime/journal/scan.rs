@@ -26,11 +26,13 @@ use crate::text;
 const PIECE: usize = 2 << 20;
 /// The longest line, in bytes.
 const LONGEST_LINE: usize = 64 << 20;
-/// Within how many bytes a line says what event it is.
-const EVENT_WITHIN: usize = 96;
 
 /// What a report shows of a journal, in its order.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are tries, and a box for each would cost more"
+)]
 pub enum Item {
     Baseline {
         time: String,
@@ -102,7 +104,7 @@ pub struct Position {
 /// How much of each line is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// No texts and, of what was not kept, no values, evidence or guards; nor whether all that can be
+    /// No texts and, of what was discarded, no values, evidence or guards; nor whether all that can be
     /// read.
     Verdicts,
     Whole,
@@ -220,13 +222,13 @@ pub fn entry(directory: &Path, offset: u64) -> Result<Option<Entry>, JournalErro
         reader.read_until(b'\n', &mut line).map_err(io)?;
         Ok(serde_json::from_slice(&line).ok())
     };
-    let (taken_up, candidate) = match next()? {
-        Some(Record {
-            time,
-            event: Event::Try(candidate),
-            ..
-        }) => (time, candidate),
-        _ => return Ok(None),
+    let Some(Record {
+        time: taken_up,
+        event: Event::Try(candidate),
+        ..
+    }) = next()?
+    else {
+        return Ok(None);
     };
     let judged = match next()? {
         Some(Record {
@@ -360,14 +362,14 @@ fn last_line(bytes: &[u8]) -> Option<usize> {
     memchr::memrchr(b'\n', bytes).map(|end| end + 1)
 }
 
-/// What a line says that it is, as every version begins it: `{"v":4,"time":"...","event":"try",...`.
+/// What a line says that it is, as it is written: `{"v":4,"time":"2026-...Z","event":"try",...`.
 fn event(line: &[u8]) -> &[u8] {
-    let head = line.get(..EVENT_WITHIN).unwrap_or(line);
-    let mut words = head.split(|&b| b == b'"');
-    match (words.nth(7), words.nth(1)) {
-        (Some(b"event"), Some(event)) => event,
-        _ => b"",
-    }
+    let key = b"\",\"event\":\"";
+    let time = br#"{"v":4,"time":""#.len() + "2026-01-02T03:04:05.678Z".len();
+    line.get(time..)
+        .and_then(|rest| rest.strip_prefix(key))
+        .and_then(|event| event.split(|&b| b == b'"').next())
+        .unwrap_or_default()
 }
 
 /// What a piece tells.
@@ -444,9 +446,10 @@ impl Tried {
     fn with(self, judged: Tried) -> Tried {
         Tried {
             offset: self.offset,
-            commit: match judged.commit.is_empty() {
-                true => self.commit,
-                false => judged.commit,
+            commit: if judged.commit.is_empty() {
+                self.commit
+            } else {
+                judged.commit
             },
             parent: self.parent,
             description: self.description,
@@ -502,8 +505,7 @@ struct Keys {
     agent: Finder<'static>,
     reason: Finder<'static>,
     model: Finder<'static>,
-    kept: Finder<'static>,
-    unjudged: Finder<'static>,
+    discarded: Finder<'static>,
     seconds: FinderRev<'static>,
 }
 
@@ -512,8 +514,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
     agent: Finder::new(",\"agent\":{"),
     reason: Finder::new(",\"reason\":"),
     model: Finder::new(",\"model\":{"),
-    kept: Finder::new(",\"verdict\":\"keep\""),
-    unjudged: Finder::new(",\"unjudged\":"),
+    discarded: Finder::new(",\"verdict\":\"discard\""),
     seconds: FinderRev::new(",\"seconds\":"),
 });
 
@@ -527,14 +528,13 @@ fn without_texts(line: &[u8]) -> Option<Vec<u8>> {
     Some([head, tail].concat())
 }
 
-/// A verdict's line without its reason and values, which are most of it; none where they are needed.
+/// The line of what was discarded without its reason and values, which are most of it; none where they
+/// are needed.
 fn without_values(line: &[u8]) -> Option<Vec<u8>> {
     let (head, rest) = line.split_at_checked(KEYS.reason.find(line)?)?;
     let (left_out, tail) = rest.split_at_checked(KEYS.seconds.rfind(rest)?)?;
-    let needed = KEYS.kept.find(head).is_some()
-        || KEYS.unjudged.find(left_out).is_some()
-        || KEYS.model.find(left_out).is_some();
-    (!needed).then(|| [head, tail].concat())
+    let enough = KEYS.discarded.find(head).is_some() && KEYS.model.find(left_out).is_none();
+    enough.then(|| [head, tail].concat())
 }
 
 /// Of a line what reports show.
@@ -801,7 +801,7 @@ mod tests {
                     agent.name.clear();
                     agent.model = None;
                 }
-                if tried.outcome != Outcome::Judged(Verdict::Keep) {
+                if tried.outcome == Outcome::Judged(Verdict::Discard) {
                     (bare.rounds, bare.interval) = (0, (None, None));
                     (bare.alpha, bare.failed_guard) = (None, None);
                     (bare.value, bare.incumbent_value) = (None, None);

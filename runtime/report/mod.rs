@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::decision::Verdict;
 use crate::git::CommitId;
-use crate::journal::{Item, Outcome, Tried};
+use crate::journal::{AgentUse, Item, Outcome, Tried};
 use crate::measure::Direction;
 pub use curve::{Curve, Point};
 
@@ -172,7 +172,7 @@ impl Progress {
                     value: baseline.value,
                 });
                 self.measuring_seconds += baseline.seconds;
-                self.pays([baseline.model.as_ref().map(|model| model.used.cost_usd)]);
+                self.pays(baseline.model.iter().map(|model| &model.used));
             }
             Item::Tried(tried) => self.tried(tried),
             Item::Damaged(_) => self.damaged += 1,
@@ -191,10 +191,8 @@ impl Progress {
         }
         self.measuring_seconds += tried.seconds;
         self.agent_seconds += tried.agent.as_ref().map_or(0.0, |agent| agent.seconds);
-        self.pays([
-            tried.agent.as_ref().map(|agent| agent.cost_usd),
-            tried.model.as_ref().map(|model| model.used.cost_usd),
-        ]);
+        let models = tried.model.iter().map(|model| &model.used);
+        self.pays(tried.agent.iter().chain(models));
     }
 
     fn keep(&mut self, tried: &Tried) {
@@ -220,17 +218,15 @@ impl Progress {
         });
     }
 
-    /// Each is what something cost, where it was used at all.
-    fn pays<const N: usize>(&mut self, costs: [Option<Option<f64>>; N]) {
-        let used = costs.into_iter().flatten();
-        let (mut unknown, mut sum) = (false, 0.0);
-        for cost in used {
-            match cost {
-                Some(cost) => sum += cost,
+    /// What was used for one thing.
+    fn pays<'a>(&mut self, used: impl Iterator<Item = &'a AgentUse>) {
+        let mut unknown = false;
+        for used in used {
+            match used.cost_usd {
+                Some(cost) => self.cost_usd += cost,
                 None => unknown = true,
             }
         }
-        self.cost_usd += sum;
         self.unknown_costs += u64::from(unknown);
     }
 
@@ -303,14 +299,12 @@ impl Tried {
 
     /// What its agent and judge cost in US dollars, where all of that is known.
     pub fn cost_usd(&self) -> Option<f64> {
-        let agent = self.agent.as_ref().map(|agent| agent.cost_usd);
-        let model = self.model.as_ref().map(|model| model.used.cost_usd);
-        [agent, model]
-            .into_iter()
-            .flatten()
-            .try_fold(None, |sum: Option<f64>, cost| {
-                Some(Some(sum.unwrap_or(0.0) + cost?))
-            })
+        let models = self.model.iter().map(|model| &model.used);
+        self.agent
+            .iter()
+            .chain(models)
+            .map(|used| used.cost_usd)
+            .reduce(|sum, cost| Some(sum? + cost?))
             .flatten()
     }
 }

@@ -121,8 +121,9 @@ impl Canvas {
     }
 
     fn dot(&mut self, x: usize, y: usize) {
-        let bit = DOTS[x % ACROSS][y % DOWN];
-        if let Some(cell) = self.cells.get_mut(y / DOWN * self.columns + x / ACROSS) {
+        let bit = DOTS.get(x % ACROSS).and_then(|column| column.get(y % DOWN));
+        let cell = self.cells.get_mut(y / DOWN * self.columns + x / ACROSS);
+        if let (Some(bit), Some(cell)) = (bit, cell) {
             cell.dots |= bit;
         }
     }

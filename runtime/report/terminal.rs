@@ -413,7 +413,9 @@ mod tests {
 
     fn listed(name: &str, items: &[Item]) -> Listed {
         let mut progress = Progress::default();
-        items.iter().for_each(|item| progress.add(item));
+        for item in items {
+            progress.add(item);
+        }
         Listed {
             domain: "custom".into(),
             name: name.into(),

@@ -1,5 +1,6 @@
 //! `results`: what people look at in the morning.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -267,7 +268,7 @@ fn a_damaged_line_is_told_by_its_number_and_the_rest_is_shown() {
     for format in FORMATS {
         let shown = place.run(&["results", "-x", "custom/a", "--format", format]);
         for line in [6, 9, 15] {
-            let words = format!("custom/a: line {line} of journal.jsonl cannot be read");
+            let words = format!("custom/a: line {line} of the journal cannot be read");
             assert!(shown.stderr.contains(&words), "{format}: {shown:#?}");
         }
         assert!(!shown.stderr.contains('\u{1b}') && !shown.stderr.contains("torn"));
@@ -275,7 +276,7 @@ fn a_damaged_line_is_told_by_its_number_and_the_rest_is_shown() {
     }
     let dashboard = place.run(&["results", "--dashboard"]);
     assert!(
-        dashboard.stderr.contains("line 6 of journal.jsonl"),
+        dashboard.stderr.contains("line 6 of the journal"),
         "{dashboard:#?}"
     );
     assert!(dashboard.succeeds().contains("  4     2   0 B"));
@@ -337,7 +338,6 @@ fn a_file_is_written_as_a_whole_or_not_at_all() {
         .collect();
     assert_eq!(left, Vec::<String>::new());
     // Who reads it may do so, as any other file of theirs.
-    use std::os::unix::fs::PermissionsExt;
     let mode = |path: &str| {
         place
             .project()

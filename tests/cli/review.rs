@@ -24,7 +24,8 @@ fn night() -> Place {
 
 /// So many lines of five bytes.
 fn lines(count: usize) -> String {
-    (10..10 + count).map(|n| format!("l {n}\n")).collect()
+    let numbers: Vec<String> = (10..10 + count).map(|n| n.to_string()).collect();
+    format!("l {}\n", numbers.join("\nl "))
 }
 
 fn tip(place: &Place) -> String {

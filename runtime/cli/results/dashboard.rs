@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use super::{Args, Context, Format, Place, TERMINAL_TRIES, experiment};
+use super::{Args, Context, Format, Place, TERMINAL_TRIES, experiment, ui};
 use crate::cli::output::Output;
 use crate::failure::{Exit, Failure};
 use crate::journal::{self, Depth, Item, Position};
@@ -33,7 +33,7 @@ pub(super) fn show(
     ) {
         let limit = arguments.limit.map_or(TERMINAL_TRIES, usize::from);
         let seen = experiment::Seen::read(&only.directory, None, limit)?;
-        let screen = context.ui.screen(output.is_standard());
+        let screen = ui::screen(output.is_standard());
         let listed = [listed_from(only, &seen.progress, &seen.curve, None)];
         let text = format!(
             "{}\n{}",
@@ -62,7 +62,7 @@ pub(super) fn show(
     }
     let title = arguments.domain.as_deref().unwrap_or("experiments");
     let text = match format {
-        Format::Terminal => terminal::dashboard(&listed, context.ui.screen(output.is_standard())),
+        Format::Terminal => terminal::dashboard(&listed, ui::screen(output.is_standard())),
         Format::Markdown => markdown::dashboard(title, &listed),
         Format::Json => format!("{:#}\n", json::dashboard(&listed)),
         Format::Html => document(title, &listed, false),
@@ -156,7 +156,7 @@ fn listed(place: &Place) -> Listed {
         if let Item::Damaged(damage) = item {
             problem.get_or_insert_with(|| {
                 format!(
-                    "line {} of journal.jsonl cannot be read: {}",
+                    "line {} of the journal cannot be read: {}",
                     damage.line, damage.what
                 )
             });

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Args, Context, Format, Place, TERMINAL_TRIES, warn};
+use super::{Args, Context, Format, Place, TERMINAL_TRIES, ui, warn};
 use crate::activity::{self, Running};
 use crate::cli::output::Output;
 use crate::failure::Failure;
@@ -81,7 +81,7 @@ pub(super) fn show(
     arguments: &Args,
     output: Output,
 ) -> anyhow::Result<()> {
-    let screen = context.ui.screen(output.is_standard());
+    let screen = ui::screen(output.is_standard());
     let damages = match arguments.format() {
         Format::Terminal => {
             let limit = arguments.limit.map_or(TERMINAL_TRIES, usize::from);
@@ -277,11 +277,13 @@ pub(super) fn document(
 ) -> Result<(String, Vec<Damage>), Failure> {
     let mut keeps = VecDeque::new();
     let mut seen = Seen::default();
+    let mut chosen = 0;
     each(&place.directory, |item| {
         seen.progress.add(&item);
         seen.curve.add(&item);
         match item {
             Item::Tried(tried) if status.is_none_or(|status| tried.status() == status) => {
+                chosen += 1;
                 seen.tries.push_back(tried);
                 if seen.tries.len() > limit
                     && let Some(old) = seen.tries.pop_front()
@@ -303,7 +305,7 @@ pub(super) fn document(
         activity: activity_of(place, &seen.progress),
         progress: &seen.progress,
         curve: &seen.curve,
-        left_out: seen.progress.tries - rows.len() as u64,
+        left_out: chosen - rows.len() as u64,
         rows: &rows,
         damages: &seen.damages,
         made: &humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),

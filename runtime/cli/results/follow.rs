@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::experiment::{Seen, in_terminal};
-use super::{Args, Context, Place, TERMINAL_TRIES, warn};
+use super::{Args, Context, Place, TERMINAL_TRIES, ui, warn};
 use crate::failure::Failure;
 use crate::journal::{self, Damage, Depth, Item, Outcome, Position};
 use crate::report::terminal;
@@ -16,7 +16,7 @@ pub(super) fn run(context: &Context, place: &Place, arguments: &Args) -> anyhow:
     let limit = arguments.limit.map_or(TERMINAL_TRIES, usize::from);
     let mut seen = Seen::read(&place.directory, arguments.status, limit)?;
     seen.tries.retain(|tried| tried.outcome != Outcome::Open);
-    let shown = in_terminal(place, &seen, context.ui.screen(true));
+    let shown = in_terminal(place, &seen, ui::screen(true));
     warn(context, &place.id, &seen.damages);
     context
         .ui
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, place: &Place, arguments: &Args) -> anyhow:
         }
         let mut lines = Vec::new();
         let mut damages: Vec<Damage> = Vec::new();
-        let screen = context.ui.screen(true);
+        let screen = ui::screen(true);
         position = journal::scan(
             &place.directory,
             position,

@@ -135,9 +135,10 @@ pub(in crate::cli) fn run(context: &Context, arguments: &Args) -> anyhow::Result
     };
     if arguments.asks_for_tries() || only() {
         let place = place(&project, arguments.experiment.as_ref())?;
-        return match arguments.follow {
-            true => follow::run(context, &place, arguments),
-            false => experiment::show(context, &project, &place, arguments, output),
+        return if arguments.follow {
+            follow::run(context, &place, arguments)
+        } else {
+            experiment::show(context, &project, &place, arguments, output)
         };
     }
     dashboard::show(context, &project, arguments, output)
@@ -166,7 +167,7 @@ fn warn(context: &Context, id: &Id, damages: &[Damage]) {
     const SHOWN: usize = 5;
     for damage in damages.iter().take(SHOWN) {
         context.ui.warning(&format!(
-            "{id}: line {} of journal.jsonl cannot be read and is left out: {}",
+            "{id}: line {} of the journal cannot be read and is left out: {}",
             damage.line, damage.what
         ));
     }
