@@ -136,6 +136,7 @@ pub mod proposer;
 pub mod report;
 pub mod requirement;
 pub mod runlog;
+pub mod server;
 pub mod session;
 pub mod stats;
 pub mod text;
