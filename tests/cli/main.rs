@@ -28,6 +28,7 @@ mod qualify;
 mod results;
 mod run;
 mod scope;
+mod serve;
 mod signals;
 mod support;
 mod test_pass_rate;
