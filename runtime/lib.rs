@@ -140,6 +140,7 @@ pub mod proposer;
 pub mod report;
 pub mod requirement;
 pub mod runlog;
+pub mod server;
 pub mod session;
 pub mod stats;
 pub mod text;

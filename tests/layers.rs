@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 /// Who alone may contain a text, by paths below `runtime/`.
 const ONLY: &[(&str, &[&str])] = &[
     ("wasmtime", &["host/", "lib.rs"]),
+    ("hyper", &["server.rs"]),
+    ("TcpListener", &["server.rs"]),
     ("Command::new(", &["process/", "git/"]),
     ("\"git\"", &["git/"]),
     ("unsafe {", &["process/", "host/cache.rs"]),

@@ -30,6 +30,7 @@ mod results;
 mod review;
 mod run;
 mod scope;
+mod serve;
 mod signals;
 mod support;
 mod test_pass_rate;

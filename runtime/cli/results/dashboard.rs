@@ -65,7 +65,7 @@ pub(super) fn show(
         Format::Terminal => terminal::dashboard(&listed, ui::screen(output.is_standard())),
         Format::Markdown => markdown::dashboard(title, &listed),
         Format::Json => format!("{:#}\n", json::dashboard(&listed)),
-        Format::Html => document(title, &listed, false),
+        Format::Html => made(title, &listed, false, page::dashboard),
         // Its records are written below.
         Format::Csv | Format::Karpathy => String::new(),
     };
@@ -83,9 +83,18 @@ pub(super) fn show(
     Ok(())
 }
 
-/// The page of a dashboard.
-pub(super) fn document(title: &str, listed: &[Listed], live: bool) -> String {
-    page::dashboard(&DashboardPage {
+/// What changes of the live page of a dashboard.
+pub(super) fn content(title: &str, listed: &[Listed]) -> String {
+    made(title, listed, true, page::dashboard_content)
+}
+
+fn made(
+    title: &str,
+    listed: &[Listed],
+    live: bool,
+    make: fn(&DashboardPage<'_>) -> String,
+) -> String {
+    make(&DashboardPage {
         title,
         experiments: listed,
         made: &humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),

@@ -16,7 +16,7 @@ use crate::report::terminal::{self, Screen};
 use crate::report::{Activity, Curve, Progress, Status, csv, json, markdown, page};
 
 /// How many tries a page shows, and how many of these may be keeps from before.
-const PAGE_TRIES: usize = 2000;
+pub(super) const PAGE_TRIES: usize = 2000;
 const PAGE_KEEPS: usize = 500;
 /// How long a diff on a page may be, and all of them together, in bytes.
 const DIFF: usize = 32 << 10;
@@ -92,7 +92,14 @@ pub(super) fn show(
         }
         Format::Html => {
             let limit = arguments.limit.map_or(PAGE_TRIES, usize::from);
-            let (text, damages) = document(project, place, arguments.status, limit, false)?;
+            let (text, damages) = made(
+                project,
+                place,
+                arguments.status,
+                limit,
+                false,
+                page::experiment,
+            )?;
             output.write(|out| Ok(out.write_all(text.as_bytes())?))?;
             damages
         }
@@ -267,13 +274,25 @@ fn peak_mib(measurements: &[Measurement], guards: &[GuardResult]) -> Option<f64>
         .map(Measurement::value)
 }
 
-/// The page of an experiment.
-pub(super) fn document(
+/// What changes of the live page of an experiment; where it is served `alone`, it leads to no other page.
+pub(super) fn content(
+    project: &Project,
+    place: &Place,
+    status: Option<Status>,
+    limit: usize,
+    alone: bool,
+) -> Result<String, Failure> {
+    let make = page::experiment_content;
+    Ok(made(project, place, status, limit, !alone, make)?.0)
+}
+
+fn made(
     project: &Project,
     place: &Place,
     status: Option<Status>,
     limit: usize,
     live: bool,
+    make: fn(&ExperimentPage<'_>) -> String,
 ) -> Result<(String, Vec<Damage>), Failure> {
     let mut keeps = VecDeque::new();
     let mut seen = Seen::default();
@@ -300,7 +319,7 @@ pub(super) fn document(
         }
     })?;
     let rows = rows(project, place, keeps.into_iter().chain(seen.tries))?;
-    let text = page::experiment(&ExperimentPage {
+    let text = make(&ExperimentPage {
         id: &place.id.to_string(),
         activity: activity_of(place, &seen.progress),
         progress: &seen.progress,

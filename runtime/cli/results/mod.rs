@@ -3,6 +3,7 @@
 mod dashboard;
 mod experiment;
 mod follow;
+mod serve;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -53,6 +54,12 @@ pub(in crate::cli) struct Args {
     /// Go on showing tries as they are judged, until Ctrl-C
     #[arg(long, conflicts_with_all = ["format", "output", "dashboard", "domain"])]
     follow: bool,
+    /// Serve it to browsers on this machine as a page that follows what goes on, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["format", "output", "follow", "json"])]
+    serve: bool,
+    /// Listen on this port of 127.0.0.1 [default: one that is free]
+    #[arg(long, value_name = "PORT", requires = "serve")]
+    port: Option<u16>,
     /// Print JSON: short for `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -110,13 +117,15 @@ impl Args {
 }
 
 /// An experiment and where its files are.
+#[derive(Clone)]
 struct Place {
     id: Id,
     directory: PathBuf,
 }
 
 pub(in crate::cli) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
-    if (arguments.dashboard || arguments.domain.is_some()) && arguments.status.is_some() {
+    let dashboard_only = (arguments.dashboard || arguments.domain.is_some()) && !arguments.serve;
+    if dashboard_only && arguments.status.is_some() {
         return Err(Failure::new(
             Exit::Usage,
             "`--status` chooses tries, and a dashboard has none",
@@ -125,6 +134,9 @@ pub(in crate::cli) fn run(context: &Context, arguments: &Args) -> anyhow::Result
         .into());
     }
     let project = Project::find(&context.path)?;
+    if arguments.serve {
+        return serve::run(context, project, arguments);
+    }
     let output = Output::new(context, arguments.output.as_deref(), arguments.force)?;
     // On a page or in a text for people, the only experiment says more than a table of one line.
     let only = || {

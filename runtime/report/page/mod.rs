@@ -11,7 +11,7 @@ mod experiment;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use sha2::{Digest, Sha256};
 
 use super::words::line;
@@ -65,7 +65,7 @@ pub struct DashboardPage<'a> {
 
 /// The page of an experiment: a whole document.
 pub fn experiment(page: &ExperimentPage<'_>) -> String {
-    document(page.id, page.live, &experiment::content(page))
+    document(page.id, page.live.then_some(""), &experiment::content(page))
 }
 
 /// What stands in `<main>` on the page of an experiment.
@@ -75,7 +75,11 @@ pub fn experiment_content(page: &ExperimentPage<'_>) -> String {
 
 /// The page of all experiments: a whole document.
 pub fn dashboard(page: &DashboardPage<'_>) -> String {
-    document(page.title, page.live, &dashboard::content(page))
+    document(
+        page.title,
+        page.live.then_some(""),
+        &dashboard::content(page),
+    )
 }
 
 /// What stands in `<main>` on the page of all experiments.
@@ -83,13 +87,24 @@ pub fn dashboard_content(page: &DashboardPage<'_>) -> String {
     dashboard::content(page).into_string()
 }
 
-fn document(title: &str, live: bool, content: &Markup) -> String {
+/// A live page around what stands in `<main>`, which one of the functions above made, and its version.
+pub fn live_document(title: &str, version: &str, content: &str) -> String {
+    document(title, Some(version), &PreEscaped(content))
+}
+
+/// What a live page may load and run, as its content security policy.
+pub fn live_policy() -> String {
+    policy(true)
+}
+
+/// With the version of its content, it is live.
+fn document(title: &str, version: Option<&str>, content: &impl Render) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="content-security-policy" content=(policy(live));
+                meta http-equiv="content-security-policy" content=(policy(version.is_some()));
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
@@ -100,7 +115,7 @@ fn document(title: &str, live: bool, content: &Markup) -> String {
             }
             body {
                 (chart::marks())
-                main data-version="" data-live[live] { (content) }
+                main data-version=(version.unwrap_or_default()) data-live[version.is_some()] { (content) }
                 p #connection role="status" {}
             }
         }
