@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::record::{Baseline, Event, GuardResult, Judged, Try};
+use super::record::{Baseline, Event, GuardResult, IMPORTED, Judged, Try};
 use crate::decision::{Evidence, Noise, Round, Verdict};
 use crate::git::CommitId;
 use crate::measure::Measurement;
@@ -243,6 +243,12 @@ impl History {
             push(&mut self.kept, row.clone());
         }
         push(&mut self.recent, row);
+    }
+
+    /// Whether nothing was measured yet since another tool's results were imported.
+    pub fn is_imported(&self) -> bool {
+        let baseline = self.baseline.as_ref();
+        baseline.is_some_and(|baseline| baseline.meaning == IMPORTED)
     }
 
     /// The try by which a content was judged, if one was, against the other files as they are and,

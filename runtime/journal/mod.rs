@@ -17,12 +17,17 @@
 //!
 //! - `qualification`: the incumbent was measured against itself.
 //!
+//! What another tool has recorded can be imported, before there is anything else: a baseline whose
+//! meaning is `imported`, and tries that are settled. Their commits may be the start of an id, or 40
+//! zeros, where the repository does not have them.
+//!
 //! A try without a verdict was interrupted. A verdict that is not settled is put into effect again.
 //! `results.tsv` is a view of this for people and older tools: tab-separated, a header, its first
 //! four columns `commit metric status description`. It is rebuilt when it does not fit the journal. One
 //! that is there before any journal is another tool's: it is kept as `results.tsv.old`, or under the
 //! next free name (`results.tsv.old.2`).
 
+mod draft;
 mod history;
 mod record;
 mod table;
@@ -37,13 +42,16 @@ use serde::Deserialize;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lock, LockError};
 use crate::text;
+pub use draft::Draft;
 pub use history::{History, Incumbent, Row};
 pub use record::{
-    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, Judged, ModelUse,
-    Qualification, Record, Try,
+    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, IMPORTED, Judged,
+    ModelUse, Qualification, Record, Try,
 };
 use table::{Rows, TSV_HEADER, Table};
 
+/// The journal's name in an experiment's directory.
+pub const FILE_NAME: &str = "journal.jsonl";
 /// The version of the journal's format.
 const VERSION: u32 = 3;
 /// The oldest version that is read.
@@ -113,7 +121,7 @@ impl Journal {
     /// Takes the lock, repairs a torn end and reads what there is.
     pub fn open(directory: &Path) -> Result<Self, JournalError> {
         let lock = Lock::take(&directory.join("lock"))?;
-        let path = directory.join("journal.jsonl");
+        let path = directory.join(FILE_NAME);
         let io = |cause| JournalError::Io {
             path: path.clone(),
             cause,
@@ -214,6 +222,40 @@ pub fn read(directory: &Path) -> Result<History, JournalError> {
     Ok(history)
 }
 
+/// Whether anything is recorded in a directory's journal; also what cannot be read is something.
+pub fn has_records(directory: &Path) -> Result<bool, JournalError> {
+    let path = directory.join(FILE_NAME);
+    let io = |cause| JournalError::Io {
+        path: path.clone(),
+        cause,
+    };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) => return Err(io(cause)),
+    };
+    let mut first = Vec::new();
+    let mut reader = BufReader::new(file);
+    loop {
+        first.clear();
+        reader.read_until(b'\n', &mut first).map_err(io)?;
+        match first.strip_suffix(b"\n") {
+            None => return Ok(false),
+            Some(b"") => {}
+            Some(_) => return Ok(true),
+        }
+    }
+}
+
+/// The tables of results in a directory that its journal does not account for, if it has no records:
+/// another tool's. The one that was written last comes first.
+pub fn tables_of_another_tool(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    if has_records(directory)? {
+        return Ok(Vec::new());
+    }
+    Ok(table::of_another_tool(directory))
+}
+
 /// A try and its verdict, if it has one yet, and what the whole journal tells. Takes no part in it, as
 /// [`read`].
 #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
@@ -236,7 +278,7 @@ pub fn find(
 
 /// Calls `each` with every record of a directory's journal; there may be none.
 fn each_of(directory: &Path, each: impl FnMut(Record)) -> Result<(), JournalError> {
-    let path = directory.join("journal.jsonl");
+    let path = directory.join(FILE_NAME);
     match File::open(&path) {
         Ok(file) => each_record(&path, &file, each).map(|_| ()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -305,7 +347,7 @@ mod tests {
     use crate::decision::Verdict;
     use crate::measure::Measurement;
 
-    fn baseline(value: f64) -> Event {
+    pub(super) fn baseline(value: f64) -> Event {
         Event::Baseline(Box::new(Baseline {
             commit: "a".repeat(40),
             metric: "m".into(),
@@ -328,7 +370,7 @@ mod tests {
         }))
     }
 
-    fn candidate(n: u64, description: &str) -> Event {
+    pub(super) fn candidate(n: u64, description: &str) -> Event {
         Event::Try(Try {
             n,
             commit: format!("{n:040}"),
@@ -340,7 +382,7 @@ mod tests {
         })
     }
 
-    fn verdict(n: u64, verdict: Verdict, value: Option<f64>) -> Event {
+    pub(super) fn verdict(n: u64, verdict: Verdict, value: Option<f64>) -> Event {
         Event::Verdict(Box::new(Judged {
             n,
             verdict,
