@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::directories;
 use crate::experiment::{ConfigError, Experiment, ExperimentError, Id};
 use crate::failure::{Exit, Failure};
-use crate::git::Repository;
+use crate::git::{self, Repository};
 use crate::journal;
 
 /// The directory that holds experiments, in a project and in the user's home.
@@ -16,18 +16,11 @@ pub const DIRECTORY: &str = ".autoresearch";
 pub const DEFINITION: &str = "experiment.toml";
 /// The name of a definition that the original tool made.
 const CONFIG: &str = "config.cfg";
-/// What an experiment's directory holds that is no part of what the original tool's commands need.
-const NOT_SHARED: &[&str] = &[
-    CONFIG,
-    ".gitignore",
-    "__pycache__",
-    "journal.jsonl",
-    "lock",
-    "program.md",
-    "results.tsv",
-    "run.log",
-    "runs",
-];
+/// What an experiment's directory holds that is no part of what the original tool's commands need,
+/// besides what runs leave there.
+const NOT_SHARED: &[&str] = &[CONFIG, ".gitignore", "program.md", "results.tsv"];
+/// What runs leave in an experiment's directory, besides tables of results.
+const LEFT_BY_RUNS: &[&str] = &["__pycache__", "journal.jsonl", "lock", "run.log", "runs"];
 
 /// A directory of the user's checkout, with the experiments about it.
 #[derive(Debug, Clone)]
@@ -242,7 +235,8 @@ fn is_about(
         && journal::read(directory)
             .ok()
             .and_then(|history| history.incumbent)
-            .is_none_or(|incumbent| known(&incumbent.commit))
+            // Imported results may be of commits that are not left anywhere.
+            .is_none_or(|incumbent| !git::is_whole(&incumbent.commit) || known(&incumbent.commit))
 }
 
 /// A path without `.` and `..`, which need not exist.
@@ -260,22 +254,51 @@ pub fn lexically(path: &Path) -> PathBuf {
     plain
 }
 
+/// Where the original tool's definition is in an experiment's directory, or would be.
+pub fn config_of_original(directory: &Path) -> PathBuf {
+    directory.join(CONFIG)
+}
+
+/// Whether the original tool made the experiment in a directory.
+pub fn is_original(directory: &Path) -> bool {
+    config_of_original(directory).is_file()
+}
+
+/// Whether what has this name in an experiment's directory is of runs, tables of results apart.
+pub fn is_left_by_runs(name: &str) -> bool {
+    LEFT_BY_RUNS.contains(&name) || name.starts_with("journal.jsonl.")
+}
+
+/// The metric that the original tool's definition in a directory names, also where there is another one
+/// beside it.
+pub fn metric_of_original(directory: &Path, project: &Path) -> Result<String, Failure> {
+    let path = config_of_original(directory);
+    std::fs::read(&path)
+        .map_err(|error| ExperimentError::Unreadable(error.to_string()))
+        .and_then(|bytes| Experiment::from_config(&bytes, project))
+        .map(|experiment| experiment.objective.metric.unwrap_or_default())
+        .map_err(|error| unusable(&path, error))
+}
+
 /// Reads the definition of an experiment about a project.
 pub fn load(directory: &Path, project: &Path) -> Result<Experiment, Failure> {
-    read(directory, project).map_err(|error| {
-        let path = directory.join(file_of(directory).file_name());
-        let failure = Failure::input(format!("`{}` cannot be used: {error}", path.display()));
-        match error {
-            ExperimentError::Syntax(span) => failure
-                .detail(span.trim_end())
-                .hint("mend the file at the place shown"),
-            ExperimentError::Version(_) => failure.hint("use a newer version of autoresearch"),
-            ExperimentError::Invalid(_) | ExperimentError::Unreadable(_) => {
-                failure.hint("mend the file")
-            }
-            ExperimentError::Config(error) => failure.hint(error.hint()),
+    read(directory, project)
+        .map_err(|error| unusable(&directory.join(file_of(directory).file_name()), error))
+}
+
+/// The failure where a definition cannot be used.
+fn unusable(path: &Path, error: ExperimentError) -> Failure {
+    let failure = Failure::input(format!("`{}` cannot be used: {error}", path.display()));
+    match error {
+        ExperimentError::Syntax(span) => failure
+            .detail(span.trim_end())
+            .hint("mend the file at the place shown"),
+        ExperimentError::Version(_) => failure.hint("use a newer version of autoresearch"),
+        ExperimentError::Invalid(_) | ExperimentError::Unreadable(_) => {
+            failure.hint("mend the file")
         }
-    })
+        ExperimentError::Config(error) => failure.hint(error.hint()),
+    }
 }
 
 fn read(directory: &Path, project: &Path) -> Result<Experiment, ExperimentError> {
@@ -317,6 +340,7 @@ fn belongings(directory: &Path, project: &Path) -> Vec<String> {
             let path = entry.path();
             let needed = (path.is_file() || path.is_dir())
                 && !NOT_SHARED.contains(&name.as_str())
+                && !is_left_by_runs(&name)
                 && !name.starts_with("results.tsv.");
             needed.then(|| prefix.join(name).to_str().map(str::to_owned))?
         })

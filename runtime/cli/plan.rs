@@ -148,8 +148,8 @@ pub(super) fn show(
         );
     }
     let baseline = match history.incumbent {
-        None => "measure the baseline, then ",
-        Some(_) => "",
+        Some(_) if !history.is_imported() => "",
+        _ => "measure the baseline, then ",
     };
     let Some(agent) = &order.agent else {
         data(

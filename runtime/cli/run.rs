@@ -19,8 +19,8 @@ use crate::experiment::{self, Id};
 use crate::failure::{Exit, Failure};
 use crate::git;
 use crate::host::Host;
-use crate::journal::{History, Incumbent, Journal, Judged, Try};
-use crate::project::{Found, Project};
+use crate::journal::{self, History, Incumbent, Journal, Judged, Try};
+use crate::project::{self, Found, Project};
 use crate::proposer::Agent;
 use crate::runlog;
 use crate::session::{Bounds, CRASHES_IN_A_ROW, Ended, UNFIT_IN_A_ROW};
@@ -134,11 +134,26 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .into());
     }
     let order = Order::new(arguments, &found)?;
+    tell_of_earlier_results(context, &found)?;
     if arguments.dry_run {
         let lab = open(context, &host, &project, found, context.notify())?;
         return plan::show(context, &project, &lab, &order);
     }
     judge(context, &host, &project, found, arguments, &order, new)
+}
+
+/// Says how to take over what the original tool has recorded, as long as that is possible.
+pub(super) fn tell_of_earlier_results(context: &Context, found: &Found) -> Result<(), Failure> {
+    if project::is_original(&found.directory)
+        && !journal::tables_of_another_tool(&found.directory)?.is_empty()
+    {
+        // No `hint:`, which is for what goes wrong.
+        context.ui.info(&format!(
+            "its earlier results are not taken over: `autoresearch import -x {}` does that, as long as nothing else is recorded",
+            found.id
+        ));
+    }
+    Ok(())
 }
 
 /// What a command line and an experiment amount to: who proposes, and how often.

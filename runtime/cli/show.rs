@@ -80,9 +80,25 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     for diagnostic in &judged.diagnostics {
         data("remark", &diagnostic.message);
     }
-    data("took", &ui::seconds(judged.seconds));
-    data("commit", git::short(judged.kept_commit(&candidate)));
-    data("ref", &found.id.candidate(n));
+    if judged.seconds > 0.0 {
+        data("took", &ui::seconds(judged.seconds));
+    }
+    let commit = judged.kept_commit(&candidate);
+    if commit == git::NO_COMMIT {
+        data("commit", "unknown");
+    } else if project
+        .repository
+        .has_commit(commit)
+        .map_err(Failure::from)?
+    {
+        data("commit", git::short(commit));
+        data("ref", &found.id.candidate(n));
+    } else {
+        data(
+            "commit",
+            &format!("{}, not in this repository", git::short(commit)),
+        );
+    }
     let logs = found.directory.join(format!("runs/{n:04}"));
     if logs.is_dir() {
         data("logs", &logs.display().to_string());

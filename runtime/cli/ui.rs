@@ -290,6 +290,12 @@ impl Ui {
             Notice::MeaningChanged => self.info(
                 "the evaluator or its settings differ from the baseline's: measuring it again",
             ),
+            Notice::Imported { is_here: true } => {
+                self.info("the best value so far is imported: measuring it here");
+            }
+            Notice::Imported { is_here: false } => self.info(
+                "the best version that was imported is not in this repository: going on from the branch, or from your last commit",
+            ),
             Notice::Paired { round, pair } => self.info(&format!(
                 "round {}: {} and {}",
                 round + 1,
