@@ -122,6 +122,7 @@ pub mod files;
 pub mod git;
 pub mod guard;
 pub mod host;
+pub mod import;
 pub mod instrument;
 pub mod journal;
 pub mod lock;

@@ -3,6 +3,7 @@
 mod arguments;
 mod evaluate;
 mod evaluator;
+mod import;
 mod init;
 mod list;
 mod live;
@@ -82,6 +83,7 @@ enum Command {
     List(list::Args),
     Show(show::Args),
     Status(status::Args),
+    Import(import::Args),
     #[command(subcommand)]
     Evaluator(evaluator::Command),
 }
@@ -175,6 +177,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<()> {
         Command::List(arguments) => list::run(&context, &arguments),
         Command::Show(arguments) => show::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Import(arguments) => import::run(&context, &arguments),
         Command::Evaluator(command) => evaluator::run(&context, &command),
     }
 }

@@ -16,6 +16,7 @@ mod experiments;
 mod guards;
 mod guests;
 mod hostile;
+mod import;
 mod init;
 mod killed;
 mod killer;
