@@ -10,7 +10,6 @@ use crate::experiment::Id;
 use crate::failure::Failure;
 use crate::git;
 use crate::import::{self, Commitment, Imported, Left, Nothing, Outcome, Source, Staged};
-use crate::journal::History;
 use crate::project::{self, DIRECTORY, Project, Scope};
 
 /// Take over what the original Python tool has recorded
@@ -198,9 +197,9 @@ impl Told<'_> {
             self.values.push(as_json(id, imported, copied));
         } else {
             ui.data(&format!(
-                "{id}: {}: {}; {}",
+                "{id}: {}: the baseline, {}; {}",
                 ui::count(*rows, "row", "rows"),
-                counts(history),
+                history.counts(),
                 list::best(history)
             ));
         }
@@ -241,14 +240,6 @@ impl Told<'_> {
         }
         Ok(done?)
     }
-}
-
-/// `the baseline, 3 kept, 4 discarded, 1 crashed`.
-fn counts(history: &History) -> String {
-    format!(
-        "the baseline, {} kept, {} discarded, {} crashed",
-        history.keeps, history.discards, history.crashes
-    )
 }
 
 fn as_json(id: &Id, imported: &Imported, copied: bool) -> Value {

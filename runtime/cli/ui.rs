@@ -377,7 +377,7 @@ impl Ui {
                 files.join(", ")
             )),
             Notice::Interrupted(candidate) => self.warning(&format!(
-                "try {} was interrupted and is recorded as a crash{}",
+                "try {} was interrupted and not judged{}",
                 candidate.n,
                 if candidate.agent.is_some() {
                     "; it is judged again without asking the agent"

@@ -23,7 +23,10 @@ pub struct History {
     pub tries: u64,
     pub keeps: u64,
     pub discards: u64,
+    /// Without those that nobody judged.
     pub crashes: u64,
+    /// Tries that were interrupted, or could not be measured for no fault of theirs.
+    pub unjudged_count: u64,
     /// A try without a verdict: it was interrupted.
     pub interrupted: Option<Try>,
     /// A verdict that is perhaps not in effect.
@@ -149,6 +152,7 @@ impl History {
                 match judged.verdict {
                     Verdict::Keep => self.keeps += 1,
                     Verdict::Discard => self.discards += 1,
+                    Verdict::Crash if judged.unjudged => self.unjudged_count += 1,
                     Verdict::Crash => self.crashes += 1,
                 }
                 if let Some(candidate) = self.last.take_if(|last| last.n == judged.n) {
@@ -243,6 +247,19 @@ impl History {
             push(&mut self.kept, row.clone());
         }
         push(&mut self.recent, row);
+    }
+
+    /// What became of the tries: `3 kept, 4 discarded, 1 crashed`, and where there are any `, 1 not
+    /// judged`.
+    pub fn counts(&self) -> String {
+        let unjudged = match self.unjudged_count {
+            0 => String::new(),
+            n => format!(", {n} not judged"),
+        };
+        format!(
+            "{} kept, {} discarded, {} crashed{unjudged}",
+            self.keeps, self.discards, self.crashes
+        )
     }
 
     /// Whether nothing was measured yet since another tool's results were imported.

@@ -637,6 +637,29 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_judged_is_no_crash() {
+        let mut history = History::default();
+        history.add(baseline(10.0));
+        for (n, unjudged) in [(1, false), (2, true), (3, true)] {
+            history.add(candidate(n, "x"));
+            let mut crash = verdict(n, Verdict::Crash, None);
+            if let Event::Verdict(judged) = &mut crash {
+                judged.unjudged = unjudged;
+            }
+            history.add(crash);
+        }
+        assert_eq!((history.crashes, history.unjudged_count), (1, 2));
+        assert_eq!(
+            history.counts(),
+            "0 kept, 0 discarded, 1 crashed, 2 not judged"
+        );
+        assert_eq!(
+            History::default().counts(),
+            "0 kept, 0 discarded, 0 crashed"
+        );
+    }
+
+    #[test]
     fn one_process_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
         let journal = Journal::open(directory.path()).unwrap();
