@@ -62,12 +62,13 @@ pub(super) struct Args {
     /// Stop after this many candidates (implies `--loop`)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_experiments: Option<u64>,
-    /// Begin no new candidate after this time, such as 8h; the last one is finished (implies `--loop`)
-    #[arg(long, value_name = "TIME")]
+    /// Begin no new candidate after this time, such as 8h, 365d at most; the last one is finished
+    /// (implies `--loop`)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     max_time: Option<String>,
     /// Begin no new candidate once agent and judge have cost this much, in US dollars (implies
     /// `--loop`)
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_hyphen_values = true)]
     max_cost: Option<f64>,
     #[command(flatten)]
     agent: AgentArgs,
@@ -75,7 +76,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "json")]
     dry_run: bool,
     /// Describe what you changed in the target (judges your checkout)
-    #[arg(short, long, value_name = "TEXT", conflicts_with_all = ["loop", "max_experiments", "max_time", "max_cost", "agent", "agent_command"])]
+    #[arg(short, long, value_name = "TEXT", conflicts_with_all = ["loop", "max_experiments", "max_time", "max_cost", "agent", "agent_command", "model"])]
     message: Option<String>,
     /// Print JSON: one object, or with `--loop` a line for each candidate and one for the summary
     #[arg(long)]
@@ -85,6 +86,9 @@ pub(super) struct Args {
     #[command(flatten, next_help_heading = "To make an experiment")]
     evaluator: EvaluatorArgs,
 }
+
+/// The longest `--max-time`: more is a mistake.
+const LONGEST_RUN: Duration = Duration::from_hours(365 * 24);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -218,13 +222,16 @@ impl Order {
 }
 
 fn time(text: &str) -> Result<Duration, Failure> {
-    humantime::parse_duration(text)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| {
-            Failure::input(format!("`{text}` is no duration"))
-                .hint("write it as in `--max-time 8h` or `90m`")
-        })
+    let wrong = |what: &str| {
+        Failure::input(format!("`{text}` is {what}"))
+            .hint("write it as in `--max-time 8h` or `90m`, `365d` at most")
+    };
+    match humantime::parse_duration(text) {
+        Ok(time) if time.is_zero() => Err(wrong("no time at all")),
+        Ok(time) if time > LONGEST_RUN => Err(wrong("longer than a run may take")),
+        Ok(time) => Ok(time),
+        Err(_) => Err(wrong("no duration")),
+    }
 }
 
 /// The experiment that a command line means.
