@@ -300,16 +300,9 @@ fn write(
     constraints: Option<&str>,
 ) -> Result<(), Failure> {
     let directory = &found.directory;
-    let cannot = |path: &Path, error: std::io::Error| {
-        Failure::new(
-            Exit::Failure,
-            format!("cannot write `{}`: {error}", path.display()),
-        )
-        .hint("make it possible and try again: nothing was kept")
-    };
-    std::fs::create_dir_all(directory).map_err(|error| cannot(directory, error))?;
+    std::fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
     let write = |path: &Path, text: &str| {
-        files::replace(path, text.as_bytes()).map_err(|error| cannot(path, error))
+        files::replace(path, text.as_bytes()).map_err(|error| cannot_write(path, &error))
     };
     let definition = found.experiment.to_text().map_err(|error| {
         Failure::input(format!("the experiment cannot be written as TOML: {error}"))
@@ -324,14 +317,28 @@ fn write(
     } else {
         directories::user_experiments()
     };
-    if let Some(ignore) = root
-        .map(|root| root.join(".gitignore"))
-        .filter(|path| !path.exists())
-    {
-        write(&ignore, IGNORE)?;
+    if let Some(root) = root {
+        ignore_results(&root)?;
     }
     // Last: it is what makes this an experiment, and a run that is killed before begins anew.
     write(&directory.join(DEFINITION), &definition)
+}
+
+/// Has git ignore the results in a directory of experiments, unless something is said there already.
+pub fn ignore_results(root: &Path) -> Result<(), Failure> {
+    let path = root.join(".gitignore");
+    if path.exists() {
+        return Ok(());
+    }
+    files::replace(&path, IGNORE.as_bytes()).map_err(|error| cannot_write(&path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::Failure,
+        format!("cannot write `{}`: {error}", path.display()),
+    )
+    .hint("make it possible and try again: nothing was kept")
 }
 
 fn program_text(found: &Found, lab: &Lab<'_>, constraints: Option<&str>) -> String {

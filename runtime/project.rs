@@ -5,9 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::directories;
-use crate::experiment::{ConfigError, Experiment, ExperimentError, Id};
+use crate::experiment::{ConfigError, Experiment, ExperimentError, Id, Objective};
 use crate::failure::{Exit, Failure};
-use crate::git::Repository;
+use crate::git::{self, Repository};
 use crate::journal;
 
 /// The directory that holds experiments, in a project and in the user's home.
@@ -16,18 +16,11 @@ pub const DIRECTORY: &str = ".autoresearch";
 pub const DEFINITION: &str = "experiment.toml";
 /// The name of a definition that the original tool made.
 const CONFIG: &str = "config.cfg";
-/// What an experiment's directory holds that is no part of what the original tool's commands need.
-const NOT_SHARED: &[&str] = &[
-    CONFIG,
-    ".gitignore",
-    "__pycache__",
-    "journal.jsonl",
-    "lock",
-    "program.md",
-    "results.tsv",
-    "run.log",
-    "runs",
-];
+/// What an experiment's directory holds that is no part of what the original tool's commands need,
+/// besides what runs leave there.
+const NOT_SHARED: &[&str] = &[CONFIG, ".gitignore", "program.md", "results.tsv"];
+/// What runs leave in an experiment's directory, besides tables of results.
+const LEFT_BY_RUNS: &[&str] = &["__pycache__", "journal.jsonl", "lock", "run.log", "runs"];
 
 /// A directory of the user's checkout, with the experiments about it.
 #[derive(Debug, Clone)]
@@ -241,8 +234,9 @@ fn is_about(
     targets.all(|target| project.join(target).is_file())
         && journal::read(directory)
             .ok()
-            .and_then(|history| history.measured_incumbent().cloned())
-            .is_none_or(|incumbent| known(&incumbent.commit))
+            .and_then(|history| history.incumbent)
+            // Imported results may be of commits that are not left anywhere.
+            .is_none_or(|incumbent| !git::is_whole(&incumbent.commit) || known(&incumbent.commit))
 }
 
 /// A path without `.` and `..`, which need not exist.
@@ -260,22 +254,51 @@ pub fn lexically(path: &Path) -> PathBuf {
     plain
 }
 
+/// Where the original tool's definition is in an experiment's directory, or would be.
+pub fn config_of_original(directory: &Path) -> PathBuf {
+    directory.join(CONFIG)
+}
+
+/// Whether the original tool made the experiment in a directory.
+pub fn is_original(directory: &Path) -> bool {
+    config_of_original(directory).is_file()
+}
+
+/// Whether what has this name in an experiment's directory is of runs, tables of results apart.
+pub fn is_left_by_runs(name: &str) -> bool {
+    LEFT_BY_RUNS.contains(&name) || name.starts_with("journal.jsonl.")
+}
+
+/// What the original tool's definition in a directory measures, also where there is another one beside
+/// it.
+pub fn objective_of_original(directory: &Path, project: &Path) -> Result<Objective, Failure> {
+    let path = config_of_original(directory);
+    std::fs::read(&path)
+        .map_err(|error| ExperimentError::Unreadable(error.to_string()))
+        .and_then(|bytes| Experiment::from_config(&bytes, project))
+        .map(|experiment| experiment.objective)
+        .map_err(|error| unusable(&path, error))
+}
+
 /// Reads the definition of an experiment about a project.
 pub fn load(directory: &Path, project: &Path) -> Result<Experiment, Failure> {
-    read(directory, project).map_err(|error| {
-        let path = directory.join(file_of(directory).file_name());
-        let failure = Failure::input(format!("`{}` cannot be used: {error}", path.display()));
-        match error {
-            ExperimentError::Syntax(span) => failure
-                .detail(span.trim_end())
-                .hint("mend the file at the place shown"),
-            ExperimentError::Version(_) => failure.hint("use a newer version of autoresearch"),
-            ExperimentError::Invalid(_) | ExperimentError::Unreadable(_) => {
-                failure.hint("mend the file")
-            }
-            ExperimentError::Config(error) => failure.hint(error.hint()),
+    read(directory, project)
+        .map_err(|error| unusable(&directory.join(file_of(directory).file_name()), error))
+}
+
+/// The failure where a definition cannot be used.
+fn unusable(path: &Path, error: ExperimentError) -> Failure {
+    let failure = Failure::input(format!("`{}` cannot be used: {error}", path.display()));
+    match error {
+        ExperimentError::Syntax(span) => failure
+            .detail(span.trim_end())
+            .hint("mend the file at the place shown"),
+        ExperimentError::Version(_) => failure.hint("use a newer version of autoresearch"),
+        ExperimentError::Invalid(_) | ExperimentError::Unreadable(_) => {
+            failure.hint("mend the file")
         }
-    })
+        ExperimentError::Config(error) => failure.hint(error.hint()),
+    }
 }
 
 fn read(directory: &Path, project: &Path) -> Result<Experiment, ExperimentError> {
@@ -317,84 +340,13 @@ fn belongings(directory: &Path, project: &Path) -> Vec<String> {
             let path = entry.path();
             let needed = (path.is_file() || path.is_dir())
                 && !NOT_SHARED.contains(&name.as_str())
+                && !is_left_by_runs(&name)
                 && !name.starts_with("results.tsv.");
             needed.then(|| prefix.join(name).to_str().map(str::to_owned))?
         })
         .collect();
     found.sort();
     found
-}
-
-/// Copies the original tool's experiments of another project, or of a directory of experiments, into
-/// this project. Returns their ids. What is neither a file nor a directory is left out.
-pub fn copy_experiments(project: &Project, from: &Path) -> Result<Vec<Id>, Failure> {
-    let inner = from.join(DIRECTORY);
-    let root = if inner.is_dir() {
-        inner
-    } else {
-        from.to_owned()
-    };
-    let found: Vec<(Id, PathBuf)> = definitions(&root)
-        .into_iter()
-        .filter(|(_, directory)| Definition::find(directory) == Some(Definition::Config))
-        .collect();
-    if found.is_empty() {
-        return Err(Failure::input(format!(
-            "there is no experiment of the original tool in `{}`",
-            from.display()
-        ))
-        .hint("it must hold DOMAIN/NAME/config.cfg"));
-    }
-    let mut places = Vec::new();
-    for (id, directory) in found {
-        let place = project.experiment_directory(&id, Scope::Project)?;
-        if place.symlink_metadata().is_ok() {
-            return Err(
-                Failure::input(format!("there is an experiment `{id}` here already"))
-                    .hint("nothing was copied; rename one of the two"),
-            );
-        }
-        places.push((id, directory, place));
-    }
-    let mut copied = Vec::new();
-    for (id, directory, place) in places {
-        let new = place.with_file_name(format!(".{}.new", id.name()));
-        let copy = || {
-            let _ = std::fs::remove_dir_all(&new);
-            copy_directory(
-                &directory,
-                &new,
-                &["lock", "journal.jsonl", "run.log", "runs"],
-            )?;
-            std::fs::rename(&new, &place)
-        };
-        copy().map_err(|error| {
-            let _ = std::fs::remove_dir_all(&new);
-            Failure::new(Exit::Failure, format!("`{id}` cannot be copied: {error}"))
-                .hint("nothing of it is left; mend it and run again")
-        })?;
-        copied.push(id);
-    }
-    Ok(copied)
-}
-
-/// Copies files and directories, but for some.
-fn copy_directory(from: &Path, to: &Path, without: &[&str]) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if without.iter().any(|other| name == *other) {
-            continue;
-        }
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy_directory(&entry.path(), &to.join(name), &[])?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), to.join(name))?;
-        }
-    }
-    Ok(())
 }
 
 /// The experiments in a directory of them, by id.

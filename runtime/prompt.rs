@@ -122,11 +122,7 @@ fn so_far(out: &mut String, brief: &Brief<'_>) {
     if let Some(first) = history.first.filter(|first| *first != best) {
         let _ = write!(out, ", from {} at the start", value(first));
     }
-    let _ = writeln!(
-        out,
-        ". {} tries: {} kept, {} discarded, {} crashed.\n",
-        history.tries, history.keeps, history.discards, history.crashes
-    );
+    let _ = writeln!(out, ". {} tries: {}.\n", history.tries, history.counts());
     let spread = history.noise.prior(best).spread;
     if let Some(spread) = spread.filter(|spread| !policy.deterministic && *spread > 0.0) {
         // Of a difference, which has two measurements in it.

@@ -44,8 +44,8 @@ pub(super) struct EvaluatorArgs {
     /// evaluator does not say)
     #[arg(long)]
     pub(super) deterministic: bool,
-    /// Give one evaluation this long; it is ended after 2.5 times as long [default: 5m]
-    #[arg(long, value_name = "TIME")]
+    /// Give one evaluation this long, 7d at most; it is ended after 2.5 times as long [default: 5m]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) budget: Option<String>,
     /// Change a limit on what the component may use
     #[arg(long = "limit", value_name = "NAME=N")]

@@ -71,16 +71,28 @@ fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Fail
         context.ui.json(&json!(values));
         return Ok(());
     }
-    for (_, evaluator) in &loaded {
-        let descriptor = evaluator.descriptor();
-        let metric = match descriptor.metrics.first() {
-            Some(metric) => format!("{}, {} is better", metric.name, metric.direction),
-            None => "a metric that you name".to_owned(),
-        };
-        context.ui.data(&format!(
-            "{:<16} {:<30} {}",
-            descriptor.name, metric, descriptor.summary
-        ));
+    let rows: Vec<(&str, String, &str)> = loaded
+        .iter()
+        .map(|(_, evaluator)| {
+            let descriptor = evaluator.descriptor();
+            let metric = match descriptor.metrics.first() {
+                Some(metric) => format!("{}, {} is better", metric.name, metric.direction),
+                None => "a metric that you name".to_owned(),
+            };
+            (
+                descriptor.name.as_str(),
+                metric,
+                descriptor.summary.as_str(),
+            )
+        })
+        .collect();
+    let width = |length: fn(&(&str, String, &str)) -> usize| rows.iter().map(length).max();
+    let names = width(|(name, ..)| name.len()).unwrap_or(0);
+    let metrics = width(|(_, metric, _)| metric.len()).unwrap_or(0);
+    for (name, metric, summary) in &rows {
+        context
+            .ui
+            .data(&format!("{name:<names$}  {metric:<metrics$}  {summary}"));
     }
     context
         .ui

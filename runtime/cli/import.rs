@@ -1,244 +1,267 @@
-//! `import`: what the original Python tool recorded, made a journal.
+//! `import`: take over what the original Python tool has recorded.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Context, ui};
+use super::{Context, list, ui};
+use crate::creation;
 use crate::experiment::Id;
-use crate::failure::{Exit, Failure};
-use crate::import::{self, Metric, Table};
-use crate::journal::{self, Event};
-use crate::measure::Direction;
-use crate::project::{self, Definition, Found, Project};
-use crate::report::{Progress, words};
+use crate::failure::Failure;
+use crate::git;
+use crate::import::{self, Commitment, Imported, Left, Nothing, Outcome, Source, Staged};
+use crate::project::{self, DIRECTORY, Project, Scope};
 
-/// Read what the original Python tool recorded into the journal
+/// Take over what the original Python tool has recorded
 ///
-/// An experiment of its is a directory below .autoresearch with `config.cfg` and `results.tsv`. It
-/// runs as it is; this adds what was tried before. The table is kept as `results.tsv.old`.
+/// An experiment of the original tool's has a `config.cfg`, and its results in `results.tsv`. They become
+/// the first records of its journal, so that `list`, `show`, the agent's prompt and the loop go on from
+/// them. The table is kept as `results.tsv.old`. Verdicts stay as they are; the next run measures the
+/// best version anew.
+///
+/// With `--from`, experiments of another project, or of a directory of them, are copied into this
+/// project first, without links and without what runs have left there.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Read this experiment only [default: all that have results and no journal]
+    /// Import this experiment only [default: all that have something to import]
     #[arg(long, short = 'x', value_name = "DOMAIN/NAME")]
     experiment: Option<Id>,
-    /// Copy the experiments of another .autoresearch directory, or of the project that has it, here
-    /// first
-    #[arg(long, value_name = "DIR", conflicts_with = "experiment")]
+    /// Copy the experiments of this project, or `.autoresearch` directory, first
+    #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// How many lines that cannot be read are told.
-const TOLD: usize = 5;
-
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let project = Project::find(&context.path)?;
-    if let Some(from) = &arguments.from {
-        let from = project.base.join(from);
-        for id in project::copy_experiments(&project, &from)? {
-            context.ui.info(&format!("copied {id}"));
-        }
-    }
-    let found: Vec<Found> = match &arguments.experiment {
-        Some(id) => {
-            let found = project.experiment(id)?;
-            source(&found)?;
-            vec![found]
-        }
-        None => project
-            .ids()
-            .into_iter()
-            .filter(|(_, directory)| Definition::find(directory) == Some(Definition::Config))
-            .map(|(id, _)| project.experiment(&id))
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .filter(|found| source(found).is_ok())
-            .collect(),
+    let mut told = Told {
+        context,
+        as_json: arguments.json,
+        values: Vec::new(),
+        something: false,
     };
-    if found.is_empty() && !arguments.json {
-        context.ui.info(
-            "there is nothing to import: no `results.tsv` beside a `config.cfg` without a journal",
-        );
-    }
-    let mut told = Vec::new();
-    for found in found {
-        told.push(import(context, &project, &found, arguments.json)?);
-    }
-    if arguments.json {
-        context.ui.json(&json!(told));
+    let done = match (&arguments.from, &arguments.experiment) {
+        (Some(from), id) => copy_all(&mut told, &project, from, id.as_ref()),
+        (None, Some(id)) => import_one(&mut told, &project, id),
+        (None, None) => import_all(&mut told, &project),
+    };
+    told.finish(done)
+}
+
+/// The experiment that was named.
+fn import_one(told: &mut Told<'_>, project: &Project, id: &Id) -> Result<(), Failure> {
+    let found = project.experiment(id)?;
+    match import::import(project, id, &found.directory, Commitment::Any)? {
+        Outcome::Imported(imported) => told.imported(id, &imported, false),
+        Outcome::Nothing(nothing) => return Err(nothing_to_import(id, nothing)),
     }
     Ok(())
 }
 
-/// The table to read.
-fn source(found: &Found) -> Result<PathBuf, Failure> {
-    let id = &found.id;
-    if found.definition != Definition::Config {
-        return Err(
-            Failure::input(format!("`{id}` is not an experiment of the original tool"))
-                .hint("that has a `config.cfg`; `autoresearch results` shows this one"),
-        );
-    }
-    if journal::has_records(&found.directory) {
-        return Err(Failure::input(format!("`{id}` has a journal already"))
-            .hint("only an experiment that was never run by this program can be imported"));
-    }
-    ["results.tsv", "results.tsv.old"]
-        .map(|name| found.directory.join(name))
-        .into_iter()
-        .find(|path| std::fs::read(path).is_ok_and(|text| !import::read(&text).rows.is_empty()))
-        .ok_or_else(|| {
-            Failure::input(format!("`{id}` has no results to import"))
-                .hint("its `results.tsv` has no line of a try")
-        })
-}
-
-fn import(
-    context: &Context,
-    project: &Project,
-    found: &Found,
-    json: bool,
-) -> Result<serde_json::Value, Failure> {
-    let path = source(found)?;
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            Exit::Failure,
-            format!("`{}` cannot be read: {error}", path.display()),
-        )
-        .hint("nothing is lost; mend it and run again")
-    };
-    let table = import::read(&std::fs::read(&path).map_err(unreadable)?);
-    let written = path.metadata().and_then(|there| there.modified());
-    let written = written.unwrap_or_else(|_| SystemTime::now());
-    tell_problems(context, &found.id, &path, &table);
-
-    let objective = &found.experiment.objective;
-    let metric = Metric {
-        name: objective.metric.clone().unwrap_or_else(|| "metric".into()),
-        direction: objective.direction.unwrap_or(Direction::Lower),
-    };
-    let mut names: Vec<String> = table.rows.iter().map(|row| row.commit.clone()).collect();
-    names.sort();
-    names.dedup();
-    let known: HashMap<String, (String, SystemTime)> = project.repository.known(&names)?;
-    let events = import::events(&table.rows, &metric, |row| {
-        known
-            .get(&row.commit)
-            .map_or_else(|| row.commit.clone(), |(commit, _)| commit.clone())
-    });
-    let Some(events) = events else {
-        return Err(
-            Failure::input(format!("no line of `{}` has a number", path.display()))
-                .hint("there is no baseline to start from"),
-        );
-    };
-    let times: HashMap<&str, SystemTime> = known
-        .values()
-        .map(|(commit, time)| (commit.as_str(), *time))
-        .collect();
-    let candidates: Vec<(String, String)> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Try(candidate) if times.contains_key(candidate.commit.as_str()) => {
-                Some((found.id.candidate(candidate.n), candidate.commit.clone()))
-            }
-            _ => None,
-        })
-        .collect();
-    let timed = with_times(events, &times, written);
-    journal::import(&found.directory, timed)?;
-    let updates: Vec<(String, &str, Option<&str>)> = candidates
-        .iter()
-        .map(|(name, commit)| (name.clone(), commit.as_str(), None))
-        .collect();
-    if !updates.is_empty() {
-        project.repository.update_refs(&updates)?;
-    }
-    told(context, found, json)
-}
-
-/// Each event with its time: a try's is its commit's, where git has that. None is before another's.
-fn with_times(
-    events: Vec<Event>,
-    times: &HashMap<&str, SystemTime>,
-    written: SystemTime,
-) -> Vec<(SystemTime, Event)> {
-    let mut last = SystemTime::UNIX_EPOCH;
-    let known = |event: &Event| match event {
-        Event::Baseline(baseline) => times.get(baseline.commit.as_str()).copied(),
-        Event::Try(candidate) => times.get(candidate.commit.as_str()).copied(),
-        _ => None,
-    };
-    let any = events.iter().any(|event| known(event).is_some());
-    events
-        .into_iter()
-        .map(|event| {
-            let time = known(&event);
-            last = match time {
-                Some(time) => time.max(last).min(written.max(last)),
-                None if any => last,
-                None => written,
-            };
-            (last, event)
-        })
-        .collect()
-}
-
-fn tell_problems(context: &Context, id: &Id, path: &Path, table: &Table) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    for (line, what) in table.problems.iter().take(TOLD) {
-        context
-            .ui
-            .warning(&format!("{id}: line {line} of {name} is left out: {what}"));
-    }
-    if table.problems.len() > TOLD {
-        let more = (table.problems.len() - TOLD) as u64;
-        context.ui.warning(&format!(
-            "{id}: so {} more",
-            ui::count(more, "is one", "are")
-        ));
-    }
-}
-
-fn told(context: &Context, found: &Found, json: bool) -> Result<serde_json::Value, Failure> {
-    let mut progress = Progress::default();
-    let start = journal::Position::default();
-    journal::scan(
-        &found.directory,
-        start,
-        journal::Depth::Verdicts,
-        1,
-        |item| {
-            progress.add(&item);
-        },
-    )
-    .map_err(Failure::from)?;
-    let best = progress.best.as_ref().map(|best| best.value);
-    if !json {
-        let change = match (progress.first, best) {
-            (Some(first), Some(best)) => crate::decision::change(first, best, ""),
-            _ => String::new(),
+/// Whatever there is about this project. That one cannot be imported does not keep the others from it.
+fn import_all(told: &mut Told<'_>, project: &Project) -> Result<(), Failure> {
+    let mut failed = None;
+    for (id, directory) in project.ids() {
+        // Nobody has named it, so it must be this project's.
+        let commitment = if directory.starts_with(&project.directory) {
+            Commitment::Any
+        } else {
+            Commitment::Here
         };
-        context.ui.data(&format!(
-            "{}: imported {}; {} {change}",
-            found.id,
-            words::counts(&progress),
-            progress.metric
-        ));
+        match import::import(project, &id, &directory, commitment) {
+            Ok(Outcome::Imported(imported)) => told.imported(&id, &imported, false),
+            Ok(Outcome::Nothing(nothing)) => told.nothing(&id, nothing, false),
+            Err(failure) => {
+                let message = format!("{id}: {}", failure.message);
+                let failure = Failure { message, ..failure };
+                if let Some(before) = failed.replace(failure) {
+                    told.context.ui.warning(&before.message);
+                }
+            }
+        }
     }
-    Ok(json!({
-        "experiment": found.id.to_string(),
-        "runs": progress.tries,
-        "kept": progress.keeps,
-        "discarded": progress.discards,
-        "crashed": progress.crashes,
-        "metric": progress.metric,
-        "baseline": progress.first,
-        "best": best,
-    }))
+    failed.map_or(Ok(()), Err)
+}
+
+/// Experiments of another project, or the one of them that was named.
+fn copy_all(
+    told: &mut Told<'_>,
+    project: &Project,
+    from: &Path,
+    id: Option<&Id>,
+) -> Result<(), Failure> {
+    let from = told.context.path.join(from);
+    let within = from.join(DIRECTORY);
+    let root = if within.is_dir() { within } else { from };
+    if !root.is_dir() {
+        return Err(
+            Failure::input(format!("`{}` is no directory", root.display()))
+                .hint("name a project that has an `.autoresearch`, or that directory"),
+        );
+    }
+    let (mut sources, left) = import::sources(&root)?;
+    told.left(&left);
+    if let Some(id) = id {
+        sources.retain(|source| source.id == *id);
+        if sources.is_empty() {
+            return Err(Failure::input(format!(
+                "there is no experiment `{id}` of the original tool's in `{}`",
+                root.display()
+            ))
+            .hint("without `-x`, all that are there are copied"));
+        }
+    }
+    let known = project.ids();
+    let mut places = Vec::new();
+    for source in &sources {
+        let place = project.experiment_directory(&source.id, Scope::Project)?;
+        if place.symlink_metadata().is_ok() || known.iter().any(|(id, _)| *id == source.id) {
+            return Err(import::taken(&source.id));
+        }
+        project::objective_of_original(&source.directory, &project.directory)?;
+        places.push(place);
+    }
+    for (source, place) in sources.iter().zip(&places) {
+        copy_one(told, project, source, place)?;
+    }
+    Ok(())
+}
+
+fn copy_one(
+    told: &mut Told<'_>,
+    project: &Project,
+    source: &Source,
+    place: &Path,
+) -> Result<(), Failure> {
+    let staged = Staged::begin(&source.id, place)?;
+    let left = staged.copy(&source.directory)?;
+    let outcome = import::import(project, &source.id, &staged.directory(), Commitment::Any)?;
+    creation::ignore_results(&project.directory.join(DIRECTORY))?;
+    staged.publish()?;
+    told.left(&left);
+    match outcome {
+        Outcome::Imported(imported) => told.imported(&source.id, &imported, true),
+        Outcome::Nothing(nothing) => told.nothing(&source.id, nothing, true),
+    }
+    Ok(())
+}
+
+fn nothing_to_import(id: &Id, nothing: Nothing) -> Failure {
+    Failure::input(format!("there is nothing to import for `{id}`: {nothing}")).hint(nothing.hint())
+}
+
+/// What is told, as lines or as JSON at the end.
+struct Told<'a> {
+    context: &'a Context,
+    as_json: bool,
+    values: Vec<Value>,
+    /// Whether anything was done.
+    something: bool,
+}
+
+impl Told<'_> {
+    fn imported(&mut self, id: &Id, imported: &Imported, copied: bool) {
+        self.something = true;
+        let ui = &self.context.ui;
+        let Imported {
+            rows,
+            with_commit,
+            history,
+            ..
+        } = imported;
+        let table = imported.table.file_name().unwrap_or_default();
+        let table = table.to_string_lossy();
+        for line in &imported.skipped.first {
+            ui.warning(&format!(
+                "{id}: line {} of {table} is left out: {}",
+                line.line, line.problem
+            ));
+        }
+        let more = imported.skipped.count - imported.skipped.first.len() as u64;
+        if more > 0 {
+            ui.warning(&format!(
+                "{id}: {} of {table} {} left out",
+                ui::count(more, "more line", "more lines"),
+                if more == 1 { "is" } else { "are" }
+            ));
+        }
+        if with_commit < rows {
+            ui.info(&format!(
+                "{id}: of {}, the commit is not in this repository: what they changed cannot be shown",
+                ui::count(rows - with_commit, "row", "rows")
+            ));
+        }
+        if self.as_json {
+            self.values.push(as_json(id, imported, copied));
+        } else {
+            ui.data(&format!(
+                "{id}: {}: the baseline, {}; {}",
+                ui::count(*rows, "row", "rows"),
+                history.counts(),
+                list::best(history)
+            ));
+        }
+    }
+
+    fn nothing(&mut self, id: &Id, nothing: Nothing, copied: bool) {
+        self.something |= copied;
+        let ui = &self.context.ui;
+        if copied {
+            if self.as_json {
+                let why = nothing.to_string();
+                self.values.push(
+                    json!({"experiment": id.to_string(), "copied": true, "rows": 0, "why": why}),
+                );
+            } else {
+                ui.data(&format!("{id}: copied, without results: {nothing}"));
+            }
+        } else if matches!(nothing, Nothing::NoValue | Nothing::Elsewhere) {
+            ui.info(&format!("{id}: not imported: {nothing}"));
+        }
+    }
+
+    fn left(&self, left: &[Left]) {
+        for Left { path, why } in left {
+            self.context
+                .ui
+                .warning(&format!("`{}` is not copied: {why}", path.display()));
+        }
+    }
+
+    fn finish(self, done: Result<(), Failure>) -> anyhow::Result<()> {
+        let ui = &self.context.ui;
+        if self.as_json && (done.is_ok() || !self.values.is_empty()) {
+            ui.json(&json!(self.values));
+        }
+        if done.is_ok() && !self.something {
+            ui.info("there is nothing to import");
+        }
+        Ok(done?)
+    }
+}
+
+fn as_json(id: &Id, imported: &Imported, copied: bool) -> Value {
+    let history = &imported.history;
+    let best = history.incumbent.as_ref();
+    let skipped = &imported.skipped;
+    let lines = skipped.first.iter();
+    json!({
+        "experiment": id.to_string(),
+        "copied": copied,
+        "rows": imported.rows,
+        "keeps": history.keeps,
+        "discards": history.discards,
+        "crashes": history.crashes,
+        "metric": history.baseline.as_ref().map(|baseline| &baseline.metric),
+        "first": history.first,
+        "best": best.map(|best| best.value),
+        "commit": best.map(|best| &best.commit).filter(|commit| *commit != git::NO_COMMIT),
+        "rows_with_commit": imported.with_commit,
+        "skipped": skipped.count,
+        "skipped_first": lines
+            .map(|line| json!({"line": line.line, "why": line.problem.to_string()}))
+            .collect::<Vec<_>>(),
+    })
 }

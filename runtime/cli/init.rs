@@ -52,7 +52,7 @@ pub(super) struct Place {
     #[arg(long, value_name = "CMD")]
     pub(super) tests: Option<String>,
     /// Keep only what is better by this: a percentage, or a number in the metric's unit
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(super) min_improvement: Option<MinImprovement>,
     /// Measure a metric with noise in so many rounds at most; more of them find smaller gains
     /// [default: 24]

@@ -53,19 +53,26 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     for (id, history, running) in &rows {
         let running = if *running { ", being run" } else { "" };
         match history {
-            Ok(history) => ui.data(&format!(
-                "{id:<width$}  {:>5}  {:>5}  {}{running}",
-                history.tries,
-                history.keeps,
-                best(history)
-            )),
+            Ok(history) => {
+                let unjudged = match history.unjudged_count {
+                    0 => String::new(),
+                    n => format!(", {n} not judged"),
+                };
+                ui.data(&format!(
+                    "{id:<width$}  {:>5}  {:>5}  {}{unjudged}{running}",
+                    history.tries,
+                    history.keeps,
+                    best(history)
+                ));
+            }
             Err(error) => ui.warning(&format!("{id}: {error}")),
         }
     }
     Ok(())
 }
 
-fn best(history: &History) -> String {
+/// The best value, and since the start: `p50_ms 80 -> 50 (-37.5%)`.
+pub(super) fn best(history: &History) -> String {
     match (&history.baseline, &history.incumbent, history.first) {
         (Some(baseline), Some(incumbent), Some(first)) if incumbent.value != first => format!(
             "{} {}",
@@ -93,6 +100,7 @@ fn as_json(id: &str, history: &Result<History, String>, running: bool) -> serde_
             "keeps": history.keeps,
             "discards": history.discards,
             "crashes": history.crashes,
+            "unjudged": history.unjudged_count,
             "metric": history.baseline.as_ref().map(|baseline| &baseline.metric),
             "unit": history.baseline.as_ref().map(|baseline| &baseline.unit),
             "first": history.first,

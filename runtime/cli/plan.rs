@@ -123,13 +123,7 @@ pub(super) fn show(
         "sandbox",
         "none: commands run as you, in a process tree of their own",
     );
-    data(
-        "tries",
-        &format!(
-            "{}: {} kept, {} discarded, {} crashed",
-            history.tries, history.keeps, history.discards, history.crashes
-        ),
-    );
+    data("tries", &format!("{}: {}", history.tries, history.counts()));
     if let Some(incumbent) = &history.incumbent {
         let first = history.first.filter(|first| *first != incumbent.value);
         let since = first.map_or(String::new(), |first| {
@@ -148,8 +142,8 @@ pub(super) fn show(
         );
     }
     let baseline = match history.incumbent {
-        None => "measure the baseline, then ",
-        Some(_) => "",
+        Some(_) if !history.is_imported() => "",
+        _ => "measure the baseline, then ",
     };
     let Some(agent) = &order.agent else {
         data(

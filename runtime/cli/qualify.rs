@@ -40,6 +40,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     context.watch_signals()?;
     let (project, host) = context.project_and_host()?;
     let found = run::named_or_only(&project, arguments.experiment.as_ref())?;
+    run::tell_of_earlier_results(context, &found)?;
     let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
     let notify = run::watched(context, &found, false, arguments.json);
     let lab = run::open(context, &host, &project, found, notify)?;

@@ -19,8 +19,8 @@ use crate::experiment::{self, Id};
 use crate::failure::{Exit, Failure};
 use crate::git;
 use crate::host::Host;
-use crate::journal::{History, Incumbent, Journal, Judged, Try};
-use crate::project::{Found, Project};
+use crate::journal::{self, History, Incumbent, Journal, Judged, Try};
+use crate::project::{self, Found, Project};
 use crate::proposer::Agent;
 use crate::runlog;
 use crate::session::{Bounds, CRASHES_IN_A_ROW, Ended, UNFIT_IN_A_ROW};
@@ -62,12 +62,13 @@ pub(super) struct Args {
     /// Stop after this many candidates (implies `--loop`)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_experiments: Option<u64>,
-    /// Begin no new candidate after this time, such as 8h; the last one is finished (implies `--loop`)
-    #[arg(long, value_name = "TIME")]
+    /// Begin no new candidate after this time, such as 8h, 365d at most; the last one is finished
+    /// (implies `--loop`)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     max_time: Option<String>,
     /// Begin no new candidate once agent and judge have cost this much, in US dollars (implies
     /// `--loop`)
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_hyphen_values = true)]
     max_cost: Option<f64>,
     #[command(flatten)]
     agent: AgentArgs,
@@ -75,7 +76,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "json")]
     dry_run: bool,
     /// Describe what you changed in the target (judges your checkout)
-    #[arg(short, long, value_name = "TEXT", conflicts_with_all = ["loop", "max_experiments", "max_time", "max_cost", "agent", "agent_command"])]
+    #[arg(short, long, value_name = "TEXT", conflicts_with_all = ["loop", "max_experiments", "max_time", "max_cost", "agent", "agent_command", "model"])]
     message: Option<String>,
     /// Print JSON: one object, or with `--loop` a line for each candidate and one for the summary
     #[arg(long)]
@@ -85,6 +86,9 @@ pub(super) struct Args {
     #[command(flatten, next_help_heading = "To make an experiment")]
     evaluator: EvaluatorArgs,
 }
+
+/// The longest `--max-time`: more is a mistake.
+const LONGEST_RUN: Duration = Duration::from_hours(365 * 24);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -134,11 +138,26 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .into());
     }
     let order = Order::new(arguments, &found)?;
+    tell_of_earlier_results(context, &found)?;
     if arguments.dry_run {
         let lab = open(context, &host, &project, found, context.notify())?;
         return plan::show(context, &project, &lab, &order);
     }
     judge(context, &host, &project, found, arguments, &order, new)
+}
+
+/// Says how to take over what the original tool has recorded, as long as that is possible.
+pub(super) fn tell_of_earlier_results(context: &Context, found: &Found) -> Result<(), Failure> {
+    if project::is_original(&found.directory)
+        && !journal::tables_of_another_tool(&found.directory)?.is_empty()
+    {
+        // No `hint:`, which is for what goes wrong.
+        context.ui.info(&format!(
+            "its earlier results are not taken over: `autoresearch import -x {}` does that, as long as nothing else is recorded",
+            found.id
+        ));
+    }
+    Ok(())
 }
 
 /// What a command line and an experiment amount to: who proposes, and how often.
@@ -203,13 +222,16 @@ impl Order {
 }
 
 fn time(text: &str) -> Result<Duration, Failure> {
-    humantime::parse_duration(text)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| {
-            Failure::input(format!("`{text}` is no duration"))
-                .hint("write it as in `--max-time 8h` or `90m`")
-        })
+    let wrong = |what: &str| {
+        Failure::input(format!("`{text}` is {what}"))
+            .hint("write it as in `--max-time 8h` or `90m`, `365d` at most")
+    };
+    match humantime::parse_duration(text) {
+        Ok(time) if time.is_zero() => Err(wrong("no time at all")),
+        Ok(time) if time > LONGEST_RUN => Err(wrong("longer than a run may take")),
+        Ok(time) => Ok(time),
+        Err(_) => Err(wrong("no duration")),
+    }
 }
 
 /// The experiment that a command line means.

@@ -66,9 +66,17 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .map_or(candidate.commit.as_str(), |(_, judged)| {
             judged.kept_commit(&candidate)
         });
-    data("commit", commit);
+    let is_here = project.repository.has_commit(commit);
+    let is_here = is_here.map_err(Failure::from)?;
+    match commit {
+        git::NO_COMMIT => data("commit", "unknown"),
+        _ if is_here => data("commit", commit),
+        _ => data("commit", &format!("{commit}, not in this repository")),
+    }
     data("changes", git::short(&candidate.parent));
-    data("ref", &found.id.candidate(n));
+    if is_here {
+        data("ref", &found.id.candidate(n));
+    }
     let logs = found.directory.join(format!("runs/{n:04}"));
     if logs.is_dir() {
         data("logs", &logs.display().to_string());
@@ -139,7 +147,9 @@ fn show_verdict(data: Data<'_>, time: &str, judged: &Judged, unit: &str) {
             ),
         );
     }
-    data("took", &ui::seconds(judged.seconds));
+    if judged.seconds > 0.0 {
+        data("took", &ui::seconds(judged.seconds));
+    }
     data("sandbox", &judged.sandbox);
 }
 

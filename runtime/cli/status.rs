@@ -89,11 +89,9 @@ fn show(context: &Context, id: &Id, directory: &Path, running: &Running, history
     data(
         "all",
         &format!(
-            "{}: {} kept, {} discarded, {} crashed",
+            "{}: {}",
             ui::count(history.tries, "try", "tries"),
-            history.keeps,
-            history.discards,
-            history.crashes
+            history.counts()
         ),
     );
     if let (Some(baseline), Some(best)) = (&history.baseline, &history.incumbent) {
@@ -151,6 +149,7 @@ fn as_json(id: &Id, running: &Running, history: &History) -> serde_json::Value {
         "keeps": history.keeps,
         "discards": history.discards,
         "crashes": history.crashes,
+        "unjudged": history.unjudged_count,
         "cost_usd": history.cost_usd,
         "best": history.incumbent.as_ref().map(|best| best.value),
     })

@@ -319,6 +319,12 @@ impl Ui {
             Notice::MeaningChanged => self.info(
                 "the evaluator or its settings differ from the baseline's: measuring it again",
             ),
+            Notice::Imported { is_here: true } => {
+                self.info("the best value so far is imported: measuring it here");
+            }
+            Notice::Imported { is_here: false } => self.info(
+                "the best version that was imported is not in this repository: going on from the branch, or from your last commit",
+            ),
             Notice::Paired { round, pair } => self.info(&format!(
                 "round {}: {} and {}",
                 round + 1,
@@ -400,7 +406,7 @@ impl Ui {
                 files.join(", ")
             )),
             Notice::Interrupted(candidate) => self.warning(&format!(
-                "try {} was interrupted and is recorded as a crash{}",
+                "try {} was interrupted and not judged{}",
                 candidate.n,
                 if candidate.agent.is_some() {
                     "; it is judged again without asking the agent"

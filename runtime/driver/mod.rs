@@ -61,6 +61,11 @@ pub enum Notice<'a> {
     Uncontrolled(&'a Policy),
     /// The baseline does not count any more: evaluator or settings are others.
     MeaningChanged,
+    /// The best value so far is another tool's: it is measured again where its commit is in the
+    /// repository, or else what the experiment goes on from.
+    Imported {
+        is_here: bool,
+    },
     /// The branch was moved by somebody else, and the experiment goes on from where it is.
     BranchMoved(&'a str),
     /// One round of the incumbent against itself, from 0.
@@ -343,7 +348,9 @@ impl<'a> Lab<'a> {
     /// original tool made it.
     pub fn start(&self, journal: &mut Journal, baseline: Baseline) -> Result<(), Failure> {
         let commit = baseline.commit.clone();
-        let before = self.branch_of_the_original()?.map(|_| commit.clone());
+        let before = self
+            .branch_of_the_original(journal.history())?
+            .map(|_| commit.clone());
         journal.append(Recorded::Baseline(Box::new(baseline)))?;
         self.repository()?.update_refs(&[(
             self.found.id.branch(),
@@ -356,12 +363,18 @@ impl<'a> Lab<'a> {
     /// Tells of files that the user has committed since: they are not in what is measured.
     fn warn_of_newer_files(&self, history: &History) -> Result<(), Failure> {
         let repository = &self.project.repository;
-        let (Some(baseline), Some(incumbent)) = (&history.baseline, history.measured_incumbent())
-        else {
+        let (Some(baseline), Some(incumbent)) = (&history.baseline, &history.incumbent) else {
             return Ok(());
         };
         if repository.head == baseline.commit || repository.head == incumbent.commit {
             return Ok(());
+        }
+        if history.is_imported() {
+            for commit in [&baseline.commit, &incumbent.commit] {
+                if !repository.has_commit(commit)? {
+                    return Ok(());
+                }
+            }
         }
         let targets = self.project.paths(self.targets());
         let experiments = self.project.prefix().join(DIRECTORY);

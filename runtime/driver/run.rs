@@ -51,10 +51,14 @@ impl Lab<'_> {
             .baseline
             .as_ref()
             .is_some_and(|baseline| baseline.meaning == meaning);
-        if !comparable && journal.history().measured_incumbent().is_some() {
+        let imported = journal.history().is_imported();
+        let incumbent = self.incumbent_here(journal.history())?;
+        if imported {
+            let is_here = incumbent.is_some();
+            (self.notify)(Notice::Imported { is_here });
+        } else if !comparable && incumbent.is_some() {
             (self.notify)(Notice::MeaningChanged);
         }
-        let incumbent = journal.history().measured_incumbent().cloned();
         let moved = match &incumbent {
             Some(incumbent) => self.branch_elsewhere(&incumbent.commit)?,
             None => None,
@@ -152,15 +156,18 @@ impl Run<'_> {
         start: Option<&str>,
     ) -> Result<(), Failure> {
         let lab = self.lab;
+        let history = journal.history();
+        // Its branch may still have to be made.
+        let goes_on = start.is_some() && !history.is_imported();
         let baseline = match start {
             Some(commit) => lab.measure_baseline(commit)?,
-            None => lab.measure_baseline(&lab.start_commit()?)?,
+            None => lab.measure_baseline(&lab.start_commit(history)?)?,
         };
         (lab.notify)(Notice::Baseline(&baseline));
         (lab.notify)(Notice::Guards(&baseline.guards));
         self.tally.asked(baseline.model.as_ref());
         self.session.baseline(baseline.value);
-        if start.is_some() {
+        if goes_on {
             journal.append(Recorded::Baseline(Box::new(baseline)))?;
             Ok(())
         } else {
@@ -309,6 +316,20 @@ impl Run<'_> {
 }
 
 impl Lab<'_> {
+    /// The incumbent, but for an imported one whose commit is not in this repository.
+    fn incumbent_here(&self, history: &History) -> Result<Option<Incumbent>, Failure> {
+        let incumbent = history.incumbent.clone();
+        match &incumbent {
+            Some(incumbent)
+                if history.is_imported()
+                    && !self.project.repository.has_commit(&incumbent.commit)? =>
+            {
+                Ok(None)
+            }
+            _ => Ok(incumbent),
+        }
+    }
+
     /// A candidate with what its trial is to know.
     fn on_trial(&self, history: &History, incumbent: &Incumbent, turn: &Turn) -> Candidate {
         let rules = &self.policy.rules;

@@ -5,7 +5,7 @@ use crate::decision::{Verdict, number};
 use crate::experiment::Id;
 use crate::failure::Failure;
 use crate::git::CommitId;
-use crate::journal::{Event as Recorded, Journal, Judged, Try};
+use crate::journal::{Event as Recorded, History, Journal, Judged, Try};
 use crate::project::Definition;
 use crate::text;
 use crate::workspace::{Contents, Slot};
@@ -197,8 +197,8 @@ impl Lab<'_> {
 
     /// The commit that the experiment starts from: the user's HEAD, or what the original tool has
     /// kept. Any other branch that is there already is that of a journal which was lost.
-    pub(super) fn start_commit(&self) -> Result<CommitId, Failure> {
-        if let Some(tip) = self.branch_of_the_original()? {
+    pub(super) fn start_commit(&self, history: &History) -> Result<CommitId, Failure> {
+        if let Some(tip) = self.branch_of_the_original(history)? {
             return Ok(tip);
         }
         let branch = self.found.id.branch();
@@ -216,10 +216,13 @@ impl Lab<'_> {
     }
 
     /// Where the original tool left the branch of an experiment of its own.
-    pub(super) fn branch_of_the_original(&self) -> Result<Option<CommitId>, Failure> {
+    pub(super) fn branch_of_the_original(
+        &self,
+        history: &History,
+    ) -> Result<Option<CommitId>, Failure> {
         match self.found.definition {
-            Definition::Toml => Ok(None),
-            Definition::Config => Ok(self.repository()?.resolve(&self.found.id.branch())?),
+            Definition::Toml if !history.is_imported() => Ok(None),
+            _ => Ok(self.repository()?.resolve(&self.found.id.branch())?),
         }
     }
 }

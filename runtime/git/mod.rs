@@ -6,6 +6,7 @@
 //! there could have changed it.
 
 mod call;
+mod commits;
 mod follow;
 mod guard;
 mod index;
@@ -23,6 +24,7 @@ use std::process::{Command, Output};
 
 use crate::failure::{Exit, Failure};
 use call::{failed, git, has, listed, run, run_with_input, succeed};
+pub use commits::{Commits, Known};
 pub use guard::ConfigGuard;
 pub use review::Merged;
 pub use scope::{Snapshot, Touched};
@@ -43,6 +45,14 @@ const CANNOT_WRITE: &[&str] = &[
 
 /// A commit's full object name.
 pub type CommitId = String;
+
+/// Git's own name for no object.
+pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+/// Whether a text is the whole name of an object, not the start of one or [`NO_COMMIT`].
+pub fn is_whole(commit: &str) -> bool {
+    commit.len() >= NO_COMMIT.len() && commit != NO_COMMIT
+}
 
 /// A commit's name as people read it: its first seven digits.
 pub fn short(commit: &str) -> &str {
@@ -275,6 +285,22 @@ impl Repository {
             .filter_map(|name| name.rsplit('/').next()?.parse().ok())
             .max();
         Ok(numbers.unwrap_or(0))
+    }
+
+    /// What the refs below `prefix` stand for whose last part is a number, by it.
+    pub fn numbered(&self, prefix: &str) -> Result<BTreeMap<u64, CommitId>, GitError> {
+        let output = succeed(
+            "for-each-ref",
+            self.git()
+                .args(["for-each-ref", "--format=%(objectname) %(refname)", prefix]),
+        )?;
+        Ok(String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| {
+                let (commit, name) = line.split_once(' ')?;
+                Some((name.rsplit('/').next()?.parse().ok()?, commit.to_owned()))
+            })
+            .collect())
     }
 
     fn refs(&self, prefix: &str) -> Result<Vec<String>, GitError> {

@@ -1,10 +1,9 @@
 //! Candidates made ready for people: as a diff, as a directory, as a branch of their own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use super::call::{as_somebody, failed, run, run_with_input, succeed};
 use super::{CommitId, GitError, Repository};
@@ -22,58 +21,6 @@ impl Repository {
     /// Whether a commit is there.
     pub fn has_commit(&self, commit: &str) -> Result<bool, GitError> {
         Ok(self.resolve(&format!("{commit}^{{commit}}"))?.is_some())
-    }
-
-    /// Of names of commits those that are there: each with its whole name and its committer's date.
-    /// A name must be of hexadecimal digits.
-    pub fn known(
-        &self,
-        names: &[String],
-    ) -> Result<HashMap<String, (CommitId, SystemTime)>, GitError> {
-        let asked: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
-        let mut input = String::new();
-        for name in &asked {
-            input.push_str(&format!("{name}^{{commit}}\n"));
-        }
-        let found = run_with_input(
-            self.git()
-                .args(["cat-file", "--batch-check=%(objectname) %(objecttype)"]),
-            input.as_bytes(),
-        )?;
-        let found = String::from_utf8_lossy(&found.stdout).into_owned();
-        let whole: Vec<Option<&str>> = found
-            .lines()
-            .map(|line| line.strip_suffix(" commit"))
-            .collect();
-        let mut input = String::new();
-        for name in whole.iter().flatten() {
-            input.push_str(&format!("{name}\n"));
-        }
-        if input.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let output = run_with_input(
-            self.git()
-                .args(["log", "--no-walk=unsorted", "--format=%H %ct", "--stdin"]),
-            input.as_bytes(),
-        )?;
-        let dates = String::from_utf8_lossy(&output.stdout).into_owned();
-        let dates: HashMap<&str, SystemTime> = dates
-            .lines()
-            .filter_map(|line| {
-                let (commit, seconds) = line.split_once(' ')?;
-                let time = Duration::from_secs(seconds.parse().ok()?);
-                Some((commit, SystemTime::UNIX_EPOCH.checked_add(time)?))
-            })
-            .collect();
-        Ok(asked
-            .into_iter()
-            .zip(whole)
-            .filter_map(|(name, whole)| {
-                let date = dates.get(whole?)?;
-                Some((name.clone(), (whole?.to_owned(), *date)))
-            })
-            .collect())
     }
 
     /// What changed in `paths`, relative to the top, between two commits: as a patch that can be

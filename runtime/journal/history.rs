@@ -2,13 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::record::{Baseline, Event, GuardResult, Judged, Try};
+use super::record::{Baseline, Event, GuardResult, IMPORTED, Judged, Try};
 use crate::decision::{Evidence, Noise, Round, Verdict};
 use crate::git::CommitId;
 use crate::measure::Measurement;
-
-/// What imported values mean: nobody knows how they were measured.
-pub const IMPORTED: &str = "imported";
 
 /// How many of the last rows, and of the last keeps, are at hand.
 const RECENT: usize = 30;
@@ -26,7 +23,10 @@ pub struct History {
     pub tries: u64,
     pub keeps: u64,
     pub discards: u64,
+    /// Without those that nobody judged.
     pub crashes: u64,
+    /// Tries that were interrupted, or could not be measured for no fault of theirs.
+    pub unjudged_count: u64,
     /// A try without a verdict: it was interrupted.
     pub interrupted: Option<Try>,
     /// A verdict that is perhaps not in effect.
@@ -102,15 +102,6 @@ impl Incumbent {
 }
 
 impl History {
-    /// The best version, unless it is only known from another tool: then nothing was measured here yet,
-    /// and its commit may not be here.
-    pub fn measured_incumbent(&self) -> Option<&Incumbent> {
-        let imported = |baseline: &Baseline| baseline.meaning == IMPORTED;
-        self.incumbent
-            .as_ref()
-            .filter(|_| !self.baseline.as_ref().is_some_and(imported))
-    }
-
     pub(super) fn add(&mut self, event: Event) {
         match event {
             Event::Baseline(baseline) => {
@@ -161,6 +152,7 @@ impl History {
                 match judged.verdict {
                     Verdict::Keep => self.keeps += 1,
                     Verdict::Discard => self.discards += 1,
+                    Verdict::Crash if judged.unjudged => self.unjudged_count += 1,
                     Verdict::Crash => self.crashes += 1,
                 }
                 if let Some(candidate) = self.last.take_if(|last| last.n == judged.n) {
@@ -255,6 +247,25 @@ impl History {
             push(&mut self.kept, row.clone());
         }
         push(&mut self.recent, row);
+    }
+
+    /// What became of the tries: `3 kept, 4 discarded, 1 crashed`, and where there are any `, 1 not
+    /// judged`.
+    pub fn counts(&self) -> String {
+        let unjudged = match self.unjudged_count {
+            0 => String::new(),
+            n => format!(", {n} not judged"),
+        };
+        format!(
+            "{} kept, {} discarded, {} crashed{unjudged}",
+            self.keeps, self.discards, self.crashes
+        )
+    }
+
+    /// Whether nothing was measured yet since another tool's results were imported.
+    pub fn is_imported(&self) -> bool {
+        let baseline = self.baseline.as_ref();
+        baseline.is_some_and(|baseline| baseline.meaning == IMPORTED)
     }
 
     /// The try by which a content was judged, if one was, against the other files as they are and,

@@ -17,19 +17,24 @@
 //!
 //! - `qualification`: the incumbent was measured against itself.
 //!
+//! What another tool has recorded can be imported, before there is anything else: a baseline whose
+//! meaning is `imported`, and tries that are settled. Their commits may be the start of an id, or 40
+//! zeros, where the repository does not have them.
+//!
 //! A try without a verdict was interrupted. A verdict that is not settled is put into effect again.
 //! `results.tsv` is a view of this for people and older tools: tab-separated, a header, its first
 //! four columns `commit metric status description`. It is rebuilt when it does not fit the journal. One
 //! that is there before any journal is another tool's: it is kept as `results.tsv.old`, or under the
 //! next free name (`results.tsv.old.2`).
 
+mod draft;
 mod history;
 mod record;
 mod scan;
 mod table;
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -38,14 +43,17 @@ use serde::Deserialize;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lock, LockError};
 use crate::text;
-pub use history::{History, IMPORTED, Incumbent, Row};
+pub use draft::Draft;
+pub use history::{History, Incumbent, Row};
 pub use record::{
-    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, Judged, ModelUse,
-    Qualification, Record, Try,
+    AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, IMPORTED, Judged,
+    ModelUse, Qualification, Record, Try,
 };
 pub use scan::{Damage, Depth, Entry, Item, Outcome, Position, Tried, entry, scan};
 use table::{Rows, TSV_HEADER, Table};
 
+/// The journal's name in an experiment's directory.
+pub const FILE_NAME: &str = "journal.jsonl";
 /// The version of the journal's format.
 const VERSION: u32 = 4;
 /// The oldest version that is read.
@@ -101,54 +109,7 @@ impl From<JournalError> for Failure {
 
 /// Where an experiment's journal is.
 pub fn path(directory: &Path) -> PathBuf {
-    directory.join("journal.jsonl")
-}
-
-/// Whether there is anything in a directory's journal.
-pub fn has_records(directory: &Path) -> bool {
-    path(directory)
-        .metadata()
-        .is_ok_and(|there| there.len() > 0)
-}
-
-/// Makes a journal of events, each with its time, where there is none yet: whole or not at all. The table
-/// that is there is kept, as one that no journal accounts for.
-///
-/// # Errors
-///
-/// Where the experiment is being run, has records, or cannot be written.
-pub fn import(
-    directory: &Path,
-    events: impl IntoIterator<Item = (SystemTime, Event)>,
-) -> Result<(), JournalError> {
-    let lock = Lock::take(&directory.join("lock"))?;
-    let path = path(directory);
-    let io = |cause| JournalError::Io {
-        path: path.clone(),
-        cause,
-    };
-    if has_records(directory) {
-        return Err(io(std::io::ErrorKind::AlreadyExists.into()));
-    }
-    let mut new = path.clone().into_os_string();
-    new.push(".new");
-    let mut out = BufWriter::with_capacity(1 << 16, File::create(&new).map_err(io)?);
-    for (time, event) in events {
-        let record = Record {
-            v: VERSION,
-            time: humantime::format_rfc3339_millis(time).to_string(),
-            event,
-        };
-        serde_json::to_writer(&mut out, &record).map_err(|error| io(error.into()))?;
-        out.write_all(b"\n").map_err(io)?;
-    }
-    let file = out.into_inner().map_err(|error| io(error.into_error()))?;
-    file.sync_data().map_err(io)?;
-    table::put_aside(&directory.join("results.tsv")).map_err(io)?;
-    std::fs::rename(&new, &path).map_err(io)?;
-    drop(lock);
-    // It makes the table anew.
-    Journal::open(directory).map(|_| ())
+    directory.join(FILE_NAME)
 }
 
 /// An experiment's journal, held by this process alone.
@@ -268,6 +229,40 @@ pub fn read(directory: &Path) -> Result<History, JournalError> {
     Ok(history)
 }
 
+/// Whether anything is recorded in a directory's journal; also what cannot be read is something.
+pub fn has_records(directory: &Path) -> Result<bool, JournalError> {
+    let path = path(directory);
+    let io = |cause| JournalError::Io {
+        path: path.clone(),
+        cause,
+    };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) => return Err(io(cause)),
+    };
+    let mut first = Vec::new();
+    let mut reader = BufReader::new(file);
+    loop {
+        first.clear();
+        reader.read_until(b'\n', &mut first).map_err(io)?;
+        match first.strip_suffix(b"\n") {
+            None => return Ok(false),
+            Some(b"") => {}
+            Some(_) => return Ok(true),
+        }
+    }
+}
+
+/// The tables of results in a directory that its journal does not account for, if it has no records:
+/// another tool's. The one that was written last comes first.
+pub fn tables_of_another_tool(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    if has_records(directory)? {
+        return Ok(Vec::new());
+    }
+    Ok(table::of_another_tool(directory))
+}
+
 /// Calls `each` with every record of a directory's journal; there may be none.
 fn each_of(directory: &Path, each: impl FnMut(Record)) -> Result<(), JournalError> {
     let path = path(directory);
@@ -339,7 +334,7 @@ mod tests {
     use crate::decision::Verdict;
     use crate::measure::{Direction, Measurement};
 
-    fn baseline(value: f64) -> Event {
+    pub(super) fn baseline(value: f64) -> Event {
         Event::Baseline(Box::new(Baseline {
             commit: "a".repeat(40),
             metric: "m".into(),
@@ -363,7 +358,7 @@ mod tests {
         }))
     }
 
-    fn candidate(n: u64, description: &str) -> Event {
+    pub(super) fn candidate(n: u64, description: &str) -> Event {
         Event::Try(Try {
             n,
             commit: format!("{n:040}"),
@@ -375,7 +370,7 @@ mod tests {
         })
     }
 
-    fn verdict(n: u64, verdict: Verdict, value: Option<f64>) -> Event {
+    pub(super) fn verdict(n: u64, verdict: Verdict, value: Option<f64>) -> Event {
         Event::Verdict(Box::new(Judged {
             n,
             verdict,
@@ -629,6 +624,29 @@ mod tests {
         }
         history.add(elsewhere);
         assert_eq!(history.judged_as("a", |_| true), None);
+    }
+
+    #[test]
+    fn what_nobody_judged_is_no_crash() {
+        let mut history = History::default();
+        history.add(baseline(10.0));
+        for (n, unjudged) in [(1, false), (2, true), (3, true)] {
+            history.add(candidate(n, "x"));
+            let mut crash = verdict(n, Verdict::Crash, None);
+            if let Event::Verdict(judged) = &mut crash {
+                judged.unjudged = unjudged;
+            }
+            history.add(crash);
+        }
+        assert_eq!((history.crashes, history.unjudged_count), (1, 2));
+        assert_eq!(
+            history.counts(),
+            "0 kept, 0 discarded, 1 crashed, 2 not judged"
+        );
+        assert_eq!(
+            History::default().counts(),
+            "0 kept, 0 discarded, 0 crashed"
+        );
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::decision::{Evidence, Round, Verdict};
 use crate::git::CommitId;
 use crate::measure::{Diagnostic, Direction, Measurement};
 
+/// The [`Baseline::meaning`] of values that another tool measured: no other value is like them.
+pub const IMPORTED: &str = "imported";
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {

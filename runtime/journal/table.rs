@@ -1,7 +1,7 @@
 //! `results.tsv`: the journal for people and older tools.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
@@ -96,24 +96,47 @@ impl Table {
 
 /// Keeps a table that no journal accounts for.
 pub(super) fn put_aside(path: &Path) -> std::io::Result<()> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if text.is_empty() || text == TSV_HEADER.as_bytes() {
+    if !says_something(path)? {
         return Ok(());
     }
-    let mut n = 1;
-    loop {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".old");
-        if n > 1 {
-            aside.push(format!(".{n}"));
-        }
-        if Path::new(&aside).symlink_metadata().is_err() {
-            return std::fs::rename(path, aside);
-        }
-        n += 1;
+    let free = (1..u64::MAX)
+        .map(|n| aside(path, n))
+        .find(|aside| aside.symlink_metadata().is_err());
+    free.map_or(Ok(()), |free| std::fs::rename(path, free))
+}
+
+/// The tables that no journal accounts for, the one that was written last first.
+pub(super) fn of_another_tool(directory: &Path) -> Vec<PathBuf> {
+    let path = directory.join("results.tsv");
+    let mut found: Vec<PathBuf> = (1..u64::MAX)
+        .map(|n| aside(&path, n))
+        .take_while(|aside| aside.symlink_metadata().is_ok())
+        .chain([path.clone()])
+        .filter(|path| path.is_file() && says_something(path).unwrap_or(true))
+        .collect();
+    found.reverse();
+    found
+}
+
+/// Whether a table holds more than the header that a journal without rows has.
+fn says_something(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(file) => file
+            .take(TSV_HEADER.len() as u64 + 1)
+            .read_to_end(&mut start)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(!start.is_empty() && start != TSV_HEADER.as_bytes())
+}
+
+/// The `n`th name that a table is put aside under, from 1.
+fn aside(path: &Path, n: u64) -> PathBuf {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".old");
+    if n > 1 {
+        aside.push(format!(".{n}"));
     }
+    PathBuf::from(aside)
 }

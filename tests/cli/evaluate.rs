@@ -51,6 +51,20 @@ fn names_and_values_are_printed_with_the_primary_one_first() {
 }
 
 #[test]
+fn the_list_of_evaluators_has_columns() {
+    let listed = folder().run(&["evaluator", "list"]).succeeds();
+    // Columns are at least two spaces apart.
+    let starts = |line: &str| -> Vec<usize> {
+        let bytes = line.as_bytes();
+        let starts = |at: &usize| bytes[at - 2..*at] == *b"  " && bytes[*at] != b' ';
+        (2..bytes.len()).filter(starts).collect()
+    };
+    let first = starts(listed.lines().next().unwrap());
+    assert_eq!(first.len(), 2, "{listed}");
+    assert!(listed.lines().all(|line| starts(line) == first), "{listed}");
+}
+
+#[test]
 fn a_command_is_read_as_it_prints() {
     let place = folder();
     let eval = "printf 'noise\\nb: 2\\na: 1e-3\\nb: 2.5\\n'; echo 'c: 9' >&2";

@@ -392,6 +392,21 @@ fn a_killed_measurement_is_an_interrupted_crash_and_is_taken_up_again() {
     assert_eq!(place.read("t"), "shorter");
     assert_same(&others(&place), &before);
     assert_consistent(&place, ID);
+    // Nothing says that the candidate crashed, but for the table, which has no word for it.
+    let listed = place.run(&["list"]).succeeds();
+    assert!(listed.contains(", 1 not judged\n"), "{listed}");
+    let shown = place.run(&["status", "-x", ID]).succeeds();
+    let words = "2 tries: 1 kept, 0 discarded, 0 crashed, 1 not judged\n";
+    assert!(shown.contains(words), "{shown}");
+    for arguments in [&["list", "--json"][..], &["status", "-x", ID, "--json"]] {
+        let told = place.run(arguments).succeeds();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (&told[0]["crashes"], &told[0]["unjudged"]),
+            (&0.into(), &1.into())
+        );
+    }
+    assert_eq!(rows(&place, DIRECTORY)[1][2], "crash");
 }
 
 /// Half of the kills take git with them, as the end of a machine or of a terminal does.

@@ -1012,6 +1012,9 @@ fn options_that_cannot_be_are_refused_before_anything_is_done() {
         (&["--max-time", "8"], 3, "8"),
         (&["--max-time", "99999999999999999999y"], 3, "y"),
         (&["--max-time="], 3, "is no duration"),
+        (&["--max-time", "-1h"], 3, "`-1h` is no duration"),
+        (&["--max-time", "366d"], 3, "longer than a run may take"),
+        (&["--max-cost", "-1"], 3, "more than 0"),
         (&["--single", "--loop"], 2, "--loop"),
         (
             &["--single", "--max-experiments", "2"],
@@ -1042,6 +1045,8 @@ fn options_that_cannot_be_are_refused_before_anything_is_done() {
         (&["--loop", "--agent", "none"], 2, "a loop needs an agent"),
         (&["--model", "m"], 2, "--model"),
         (&["--message", "x", "--loop"], 2, "--loop"),
+        (&["--message", "x", "--agent", "claude"], 2, "--agent"),
+        (&["--message", "x", "--model", "m"], 2, "--model"),
         (&["--agent", "nobody"], 3, "no agent `nobody`"),
         (&["--agent", ""], 3, "no agent ``"),
         (&["--agent-command", ""], 3, "empty"),
