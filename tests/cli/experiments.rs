@@ -520,10 +520,10 @@ fn a_journal_that_cannot_be_read_is_told_and_left_as_it_is() {
             |whole| whole.replacen("\"n\":1", "\"n\":\"one\"", 1),
             "line 2",
         ),
-        (|whole| whole.replacen("{\"v\":3", "{\"v", 1), "line 1"),
+        (|whole| whole.replacen("{\"v\":4", "{\"v", 1), "line 1"),
         (
-            |whole| format!("{whole}{}", whole.replace("\"v\":3", "\"v\":4")),
-            "version 4",
+            |whole| format!("{whole}{}", whole.replace("\"v\":4", "\"v\":5")),
+            "version 5",
         ),
         (|whole| whole.replacen("settled", "sealed", 1), "line 4"),
     ];
