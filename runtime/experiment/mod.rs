@@ -64,8 +64,8 @@
 mod config;
 mod decision;
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -521,6 +521,9 @@ impl Experiment {
         if self.target.is_empty() {
             return Err("`target` names no file".to_owned());
         }
+        if let Some(path) = named_twice(&self.target) {
+            return Err(format!("`target` names `{path}` twice"));
+        }
         for path in &self.target {
             check_relative(path)?;
         }
@@ -549,6 +552,17 @@ impl Experiment {
         }
         Ok(())
     }
+}
+
+/// The first of paths that means the same as one before it, however the two are written.
+fn named_twice(paths: &[String]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    let mut paths = paths.iter().map(String::as_str);
+    paths.find(|path| {
+        let components = Path::new(path).components();
+        let plain: PathBuf = components.filter(|c| *c != Component::CurDir).collect();
+        !seen.insert(plain)
+    })
 }
 
 /// Checks that a path stays inside the project: relative, plain components, not in `.git`.
@@ -747,6 +761,10 @@ mod tests {
             ("src/a.py", "x/.GIT/hooks/y"),
             ("src/a.py", ".autoresearch/a/b/experiment.toml"),
             ("src/a.py", ""),
+            ("src/a.py", "b.md"),
+            ("src/a.py", "./b.md"),
+            ("b.md", "src/./a.py"),
+            ("b.md", "src//a.py"),
             (".venv", "src/../../x"),
             ("90s", "0s"),
             ("90s", "8d"),

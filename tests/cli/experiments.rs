@@ -814,6 +814,13 @@ fn a_definition_that_cannot_be_used_is_told_with_its_place() {
             "-1%",
         ),
         (replaced("[obj", "budget = '0s'\n[obj"), 3, "budget", ""),
+        (replaced("[obj", "budget = '1y'\n[obj"), 3, "`7d`", ""),
+        (
+            replaced("[\"t\"]", "[\"t\", \"./t\"]"),
+            3,
+            "`./t` twice",
+            "",
+        ),
     ];
     let place = sized(&[]);
     place.write("t", "short");

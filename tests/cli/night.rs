@@ -883,8 +883,13 @@ fn the_owner_may_edit_program_md_during_the_loop() {
     lacks(&night.prompt(1), &["Try harder."]);
     has(&night.prompt(2), &["> Try harder.\n"]);
     std::fs::remove_file(night.place.project().join(format!("{HERE}/program.md"))).unwrap();
-    night.tries(1, BETTER);
+    let told = night.tries(2, BETTER).stderr;
     lacks(&night.prompt(3), &["What the owner says"]);
+    assert_eq!(
+        told.matches("program.md cannot be read").count(),
+        1,
+        "{told}"
+    );
 }
 
 #[test]
