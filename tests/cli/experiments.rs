@@ -732,6 +732,22 @@ fn a_full_disk_at_the_journal_loses_nothing() {
 }
 
 #[test]
+fn status_counts_what_is_not_being_run() {
+    let place = sized(&[]);
+    for (name, words) in [
+        ("second", "1 experiment is not being run"),
+        ("third", "2 experiments are not being run"),
+    ] {
+        let told = place.run(&["status"]);
+        assert!(told.stderr.contains(words), "{told:#?}");
+        assert_eq!(told.succeeds(), "");
+        place
+            .run(&["init", "-t", "t", "-e", "benchmark_size", "--name", name])
+            .succeeds();
+    }
+}
+
+#[test]
 fn a_definition_that_cannot_be_used_is_told_with_its_place() {
     let good = "version = 1\ntarget = [\"t\"]\n[objective]\nevaluator = \"benchmark_size\"\n";
     let replaced = |from: &str, to: &str| good.replacen(from, to, 1).into_bytes();
