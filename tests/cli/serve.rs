@@ -1,5 +1,6 @@
 //! `results --serve`, spoken to by hand.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout};
@@ -89,6 +90,14 @@ impl Serving {
             false
         });
         self.get(&path)
+    }
+
+    /// How many bytes it has read so far, of files and from its clients.
+    fn read_so_far(&self) -> usize {
+        let process = self.child.as_ref().unwrap().id();
+        let counts = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap();
+        let count = counts.lines().find_map(|line| line.strip_prefix("rchar: "));
+        count.unwrap().parse().unwrap()
     }
 
     fn end(mut self, signal: i32) -> Outcome {
@@ -227,6 +236,42 @@ fn a_page_is_kept_up_and_sent_only_when_it_changed() {
         let whole = serving.get(directory);
         assert_eq!(whole.page(), (new, content.body.as_str()));
     }
+}
+
+#[test]
+fn a_record_is_read_once_however_many_look_at_it() {
+    let place = sized(&[]);
+    let path = format!("{DIRECTORY}/journal.jsonl");
+    let long = place.read(&path).repeat(10_000);
+    place.write(&path, &long);
+    let serving = Serving::new(&place, &[]);
+    for directory in ["", &below()] {
+        let before = serving.read_so_far();
+        let versions: Vec<String> = std::thread::scope(|scope| {
+            let ask = || serving.get(directory).page().0.to_owned();
+            let asking: Vec<_> = (0..10).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(versions.iter().all(|version| *version == versions[0]));
+        for _ in 0..10 {
+            let content = format!("{directory}content?since={}", versions[0]);
+            serving.get(&content).refuses(204);
+        }
+        let read = serving.read_so_far() - before;
+        let times = read as f64 / long.len() as f64;
+        assert!((1.0..1.5).contains(&times), "{directory}: {times}");
+    }
+    // Where it changes all the time, it is read now and then.
+    let before = serving.read_so_far();
+    let changes = 20;
+    for _ in 0..changes {
+        let journal = File::options()
+            .append(true)
+            .open(place.project().join(&path));
+        journal.unwrap().write_all(b"\n").unwrap();
+        assert_eq!(serving.get(&format!("{}content", below())).status, 200);
+    }
+    assert!(serving.read_so_far() - before < changes / 2 * long.len());
 }
 
 #[test]
