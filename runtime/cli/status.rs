@@ -33,6 +33,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         }
         None => project.ids(),
     };
+    let none = ids.is_empty();
     let mut values = Vec::new();
     let mut idle = 0;
     for (id, directory) in ids {
@@ -50,6 +51,8 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     }
     if arguments.json {
         context.ui.json(&json!(values));
+    } else if none {
+        context.ui.info("there is no experiment here yet");
     } else if idle > 0 {
         context.ui.info(&format!(
             "{} not being run",

@@ -395,6 +395,9 @@ impl Ui {
                 "you have committed changes to {} that the best version does not have: this goes on from the best version, and merging it may conflict",
                 first(files),
             )),
+            Notice::NoProgram(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.warning("there is no program.md, so the agent does not get your words");
+            }
             Notice::NoProgram(error) => self.warning(&format!(
                 "program.md cannot be read, so the agent does not get your words: {error}"
             )),
