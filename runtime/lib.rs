@@ -41,6 +41,7 @@
 //! | [`driver`] | carry out what the session decides |
 //! | [`finish`] | what was kept as a branch to review |
 //! | [`creation`] | a new experiment: checked, its baseline measured, written |
+//! | [`server`] | pages for browsers on this machine: all that knows hyper |
 //! | [`cli`] | the command line; `cli::ui` alone writes to the terminal |
 //!
 //! Data flows one way: command line to [`experiment::Experiment`] to [`driver`], which asks
@@ -65,6 +66,13 @@
 //! All that is known besides (how large differences are as a rule, where the incumbent was) scales the
 //! bets and decides when to give up: if it is wrong, gains are missed, and no more no-ops are kept.
 //!
+//! # Looking at results
+//!
+//! [`journal::scan`] reads what reports show of each line, several pieces of a long journal at once, and
+//! goes on after a damaged one. It takes no part in the journal: a loop may run meanwhile. What it hands
+//! on, [`report`] sums up and turns into text; every format cleans what comes from outside in its own way.
+//! `finish` replays what was kept by merging trees: nothing is checked out.
+//!
 //! # Ending
 //!
 //! One [`process::Cancel`] runs through everything that takes time: signals cancel it, and agent,
@@ -73,11 +81,11 @@
 //!
 //! # Invariants
 //!
-//! 1. [`session`], [`decision`], [`requirement`], [`stats`] and [`measure`] touch no file, process, clock,
-//!    environment or wasmtime; time and randomness come in as values.
+//! 1. [`session`], [`decision`], [`requirement`], [`stats`], [`measure`] and [`report`] touch no file,
+//!    process, clock, environment or wasmtime; time and randomness come in as values.
 //! 2. Only [`host`] names wasmtime, and types generated from the WIT stop inside it. Only
 //!    [`process`] starts processes; only [`git`] runs git; only `cli::ui` prints; only [`experiment`]
-//!    reads experiment files; only [`journal`] writes records. The linter holds what it can
+//!    reads experiment files; only [`journal`] writes records; only [`server`] listens. The linter holds what it can
 //!    (`clippy.toml`), `tests/layers.rs` the rest.
 //! 3. Plugins never depend on the runtime: the WIT is all they share. An evaluator never decides.
 //! 4. Nobody's work is lost. The user's HEAD, index and files other than the target are never

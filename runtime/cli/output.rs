@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use super::Context;
 use super::ui::Ui;
 use crate::failure::{Exit, Failure};
+use crate::process::Cancel;
 
 /// Where results go.
 pub(super) enum Output {
@@ -18,6 +19,7 @@ pub(super) enum Output {
         path: PathBuf,
         new: NamedTempFile,
         replace: bool,
+        cancel: Cancel,
     },
     /// A device or a pipe.
     Stream {
@@ -27,12 +29,13 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Refuses what cannot be written before anything else is done.
+    /// Refuses what cannot be written before anything else is done. From now on a signal ends the
+    /// writing of a file, and nothing of it is left.
     pub(super) fn new(
         context: &Context,
         path: Option<&Path>,
         replace: bool,
-    ) -> Result<Self, Failure> {
+    ) -> anyhow::Result<Self> {
         let Some(path) = path else {
             return Ok(Self::Standard(context.ui.clone()));
         };
@@ -42,9 +45,9 @@ impl Output {
         let path = path.canonicalize().unwrap_or(path);
         match path.metadata() {
             Ok(there) if there.is_dir() => {
-                return Err(
-                    Failure::input(format!("`{name}` is a directory")).hint("name a file to write")
-                );
+                return Err(Failure::input(format!("`{name}` is a directory"))
+                    .hint("name a file to write")
+                    .into());
             }
             Ok(there) if !there.is_file() => {
                 let file = OpenOptions::new()
@@ -53,7 +56,7 @@ impl Output {
                     .map_err(|error| cannot_write(&name, &error))?;
                 return Ok(Self::Stream { path, file });
             }
-            Ok(_) if !replace => return Err(exists(&name)),
+            Ok(_) if !replace => return Err(exists(&name).into()),
             _ => {}
         }
         let directory = match path.parent() {
@@ -63,15 +66,22 @@ impl Output {
         if !directory.is_dir() {
             return Err(
                 Failure::input(format!("there is no directory `{}`", directory.display()))
-                    .hint("make it first, or name another file"),
+                    .hint("make it first, or name another file")
+                    .into(),
             );
         }
+        context.watch_signals()?;
         let new = tempfile::Builder::new()
             .prefix(".autoresearch-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(|error| cannot_write(&name, &error))?;
-        Ok(Self::File { path, new, replace })
+        Ok(Self::File {
+            path,
+            new,
+            replace,
+            cancel: context.cancel.clone(),
+        })
     }
 
     /// Whether people look at it in a terminal.
@@ -92,8 +102,18 @@ impl Output {
                 path,
                 mut new,
                 replace,
+                cancel,
             } => {
-                into(&path, new.as_file_mut(), content)?;
+                let written = into(&path, new.as_file_mut(), |out| {
+                    content(&mut Until {
+                        out,
+                        cancel: &cancel,
+                    })
+                });
+                if cancel.is_cancelled() {
+                    return Err(Stopped.into());
+                }
+                written?;
                 let placed = if replace {
                     new.persist(&path)
                 } else {
@@ -108,6 +128,30 @@ impl Output {
                 })
             }
         }
+    }
+}
+
+/// A signal ended it.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+pub(super) struct Stopped;
+
+/// Writes until a signal ends it.
+struct Until<'a> {
+    out: &'a mut dyn Write,
+    cancel: &'a Cancel,
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(std::io::Error::other(Stopped));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -358,6 +358,29 @@ fn a_file_is_written_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_file_that_is_not_written_to_its_end_leaves_nothing() {
+    let mut journal = baseline(10.0);
+    for n in 1..60_000 {
+        journal.push_str(&tried(n, "discard", Some(11.0), "the same again"));
+    }
+    let place = with(&[("custom/a", &journal)]);
+    let there = || -> Vec<String> {
+        let names = std::fs::read_dir(place.project()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.contains("autoresearch-") || name == "a.csv")
+            .collect()
+    };
+    let run = start(&place, &["results", "-x", "custom/a", "-o", "a.csv"]);
+    wait_until("it is being written", || !there().is_empty());
+    // SAFETY: kill takes two integers; the child has not been waited for.
+    unsafe { libc::kill(run.id().cast_signed(), libc::SIGTERM) };
+    let ended = finish(run);
+    assert_eq!(ended.code, 143, "{ended:#?}");
+    assert_eq!(there(), Vec::<String>::new());
+}
+
+#[test]
 fn a_reader_that_goes_away_has_had_enough() {
     let mut journal = baseline(10.0);
     for n in 1..3000 {

@@ -8,7 +8,7 @@ mod serve;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::output::Output;
+use super::output::{Output, Stopped};
 use super::{Context, run, ui};
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
@@ -145,15 +145,23 @@ pub(in crate::cli) fn run(context: &Context, arguments: &Args) -> anyhow::Result
             && arguments.domain.is_none()
             && project.ids().len() == 1
     };
-    if arguments.asks_for_tries() || only() {
+    let shown = if arguments.asks_for_tries() || only() {
         let place = place(&project, arguments.experiment.as_ref())?;
-        return if arguments.follow {
+        if arguments.follow {
             follow::run(context, &place, arguments)
         } else {
             experiment::show(context, &project, &place, arguments, output)
-        };
-    }
-    dashboard::show(context, &project, arguments, output)
+        }
+    } else {
+        dashboard::show(context, &project, arguments, output)
+    };
+    shown.map_err(|error| {
+        if error.is::<Stopped>() {
+            context.stopped().into()
+        } else {
+            error
+        }
+    })
 }
 
 /// The experiment that is named, or the only one. Its definition need not be readable.
