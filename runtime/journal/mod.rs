@@ -31,6 +31,7 @@ mod draft;
 mod history;
 mod record;
 mod scan;
+mod skim;
 mod table;
 
 use std::fs::{File, OpenOptions};

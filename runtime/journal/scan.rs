@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
-use std::sync::{LazyLock, Mutex};
 
-use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
 use super::record::{AgentUse, Baseline, Event, Judged, ModelUse, Record, Try};
+use super::skim::{self, Skimmed, skim};
 use super::{JournalError, OLDEST, VERSION};
 use crate::decision::Verdict;
 use crate::git::CommitId;
@@ -107,6 +107,7 @@ pub enum Depth {
     /// No texts and, of what was discarded, no values, evidence or guards; nor whether all that can be
     /// read.
     Verdicts,
+    /// All but measurements, of which it is not told whether they can be read.
     Whole,
 }
 
@@ -460,26 +461,26 @@ impl Tried {
 }
 
 fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
-    let shortened = match (depth, event(line)) {
-        (Depth::Verdicts, b"settled") => return Ok(Told::Nothing),
-        (Depth::Verdicts, b"try") => without_texts(line),
-        (Depth::Verdicts, b"verdict") => without_values(line),
+    if depth == Depth::Verdicts
+        && let Some(told) = skimmed(line, offset)
+    {
+        return Ok(told);
+    }
+    let line_of = |text| serde_json::from_slice::<Line>(text);
+    let shortened = match event(line) {
+        b"verdict" => skim::without_measurements(line),
         _ => None,
     };
-    let text = shortened.as_deref().unwrap_or(line);
-    let line_of = |text| -> Result<Line, String> {
-        serde_json::from_slice(text).map_err(|error| error.to_string())
+    let parsed = match shortened.as_deref().map(line_of) {
+        Some(Ok(parsed)) => parsed,
+        _ => line_of(line).map_err(|error| error.to_string())?,
     };
-    let parsed = match line_of(text) {
-        Ok(parsed) if (OLDEST..=VERSION).contains(&parsed.v) => parsed,
-        Ok(parsed) => {
-            return Err(format!(
-                "it has version {}, and this program reads versions {OLDEST} to {VERSION}",
-                parsed.v
-            ));
-        }
-        Err(error) => return Err(error),
-    };
+    if !(OLDEST..=VERSION).contains(&parsed.v) {
+        return Err(format!(
+            "it has version {}, and this program reads versions {OLDEST} to {VERSION}",
+            parsed.v
+        ));
+    }
     match parsed.event {
         Kind::Baseline => match serde_json::from_slice::<Record>(line) {
             Ok(Record {
@@ -499,42 +500,50 @@ fn read(line: &[u8], depth: Depth, offset: u64) -> Result<Told, String> {
     }
 }
 
-/// Where in a line its keys are. (In texts the quotes would be escaped, so that no text looks like a key.)
-struct Keys {
-    parent: Finder<'static>,
-    agent: Finder<'static>,
-    reason: Finder<'static>,
-    model: Finder<'static>,
-    discarded: Finder<'static>,
-    seconds: FinderRev<'static>,
-}
-
-static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
-    parent: Finder::new(",\"parent\":"),
-    agent: Finder::new(",\"agent\":{"),
-    reason: Finder::new(",\"reason\":"),
-    model: Finder::new(",\"model\":{"),
-    discarded: Finder::new(",\"verdict\":\"discard\""),
-    seconds: FinderRev::new(",\"seconds\":"),
-});
-
-/// A try's line without what it changes.
-fn without_texts(line: &[u8]) -> Option<Vec<u8>> {
-    let (head, rest) = line.split_at_checked(KEYS.parent.find(line)?)?;
-    let tail = match KEYS.agent.find(rest) {
-        Some(agent) => rest.get(agent..)?,
-        None => b"}",
+/// What counts of a line, where that can be had without reading all of it.
+fn skimmed(line: &[u8], offset: u64) -> Option<Told> {
+    let tried = |n, time: &str, outcome| Tried {
+        n,
+        offset,
+        time: time.to_owned(),
+        outcome,
+        commit: CommitId::new(),
+        parent: CommitId::new(),
+        description: String::new(),
+        reason: String::new(),
+        value: None,
+        incumbent_value: None,
+        rounds: 0,
+        interval: (None, None),
+        alpha: None,
+        failed_guard: None,
+        agent: None,
+        model: None,
+        seconds: 0.0,
     };
-    Some([head, tail].concat())
-}
-
-/// The line of what was discarded without its reason and values, which are most of it; none where they
-/// are needed.
-fn without_values(line: &[u8]) -> Option<Vec<u8>> {
-    let (head, rest) = line.split_at_checked(KEYS.reason.find(line)?)?;
-    let (left_out, tail) = rest.split_at_checked(KEYS.seconds.rfind(rest)?)?;
-    let enough = KEYS.discarded.find(head).is_some() && KEYS.model.find(left_out).is_none();
-    enough.then(|| [head, tail].concat())
+    match skim(line)? {
+        Skimmed::Settled => Some(Told::Nothing),
+        Skimmed::Try {
+            n,
+            time,
+            commit,
+            agent,
+        } => {
+            let agent = match agent {
+                Some(agent) => Some(serde_json::from_slice::<Agent>(agent).ok()?),
+                None => None,
+            };
+            Some(Told::Try(Tried {
+                commit: commit.to_owned(),
+                agent: agent.map(|agent| agent.used(Depth::Verdicts)),
+                ..tried(n, time, Outcome::Open)
+            }))
+        }
+        Skimmed::Discarded { n, time, seconds } => Some(Told::Verdict(Tried {
+            seconds,
+            ..tried(n, time, Outcome::Judged(Verdict::Discard))
+        })),
+    }
 }
 
 /// Of a line what reports show.
