@@ -37,6 +37,9 @@ fn main() {
     let _ = std::fs::remove_dir_all(&root);
     let many = Place::new(root.join("many"), 10_000, 100);
     let long = Place::new(root.join("long"), 1, 1_000_000);
+    // Or else what is measured is also the writing of what was just made.
+    let status = std::process::Command::new("sync").status().unwrap();
+    assert!(status.success());
     println!("10,000 experiments of 100 tries: {}", many.size());
     println!("one experiment of 1,000,000 tries: {}\n", long.size());
     println!(

@@ -93,8 +93,8 @@ pub fn without_measurements(line: &[u8]) -> Option<Vec<u8>> {
     let (head, rest) = line.split_at_checked(KEYS.measurements.find(line)?)?;
     let (left_out, tail) = rest.split_at_checked(KEYS.evidence.find(rest)?)?;
     // Not by `all`, which would look at one after the other.
-    let lowest = left_out.iter().fold(u8::MAX, |lowest, b| lowest.min(*b));
-    (lowest >= b' ').then(|| [head, tail].concat())
+    let text = left_out.iter().fold(true, |all, b| all & (*b >= b' '));
+    text.then(|| [head, tail].concat())
 }
 
 /// What is left of a line.
@@ -113,13 +113,14 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(digits).ok()?.parse().ok()
     }
 
-    /// Up to a quote, which is passed; none where anything is escaped.
+    /// Up to a quote, which is passed; none where it is no plain text.
     fn text(&mut self) -> Option<&'a str> {
-        let end = self.0.iter().position(|b| matches!(b, b'"' | b'\\'))?;
-        let (text, rest) = self.0.split_at_checked(end)?;
-        self.0 = rest.strip_prefix(b"\"")?;
-        let text = std::str::from_utf8(text).ok()?;
-        (!text.contains(|c: char| c.is_control())).then_some(text)
+        let (text, rest) = self.0.split_at_checked(memchr::memchr(b'"', self.0)?)?;
+        self.0 = rest.get(1..)?;
+        let plain = |b: &u8| (b' '..0x7f).contains(b) && *b != b'\\';
+        // Not by `all`, which would look at one after the other.
+        let plain = text.iter().fold(true, |all, b| all & plain(b));
+        std::str::from_utf8(text).ok().filter(|_| plain)
     }
 }
 
