@@ -29,6 +29,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
 const RUNS: usize = 5;
 /// What a report may take, in seconds and bytes.
 const DASHBOARD_SECONDS: f64 = 1.0;
+/// The dashboard in a format for others, where more is to be written.
+const WRITTEN_SECONDS: f64 = 1.5;
 const DASHBOARD_BYTES: u64 = 200_000_000;
 const RESULTS_SECONDS: f64 = 2.0;
 
@@ -73,7 +75,7 @@ fn main() {
             || many.run(&argv),
             || write_again(Path::new(&file)),
         );
-        check(format, &measured, DASHBOARD_SECONDS, DASHBOARD_BYTES);
+        check(format, &measured, WRITTEN_SECONDS, DASHBOARD_BYTES);
     }
 
     let name = "1,000,000 tries in a terminal, beside cat";
