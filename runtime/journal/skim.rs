@@ -93,8 +93,8 @@ pub fn without_measurements(line: &[u8]) -> Option<Vec<u8>> {
     let (head, rest) = line.split_at_checked(KEYS.measurements.find(line)?)?;
     let (left_out, tail) = rest.split_at_checked(KEYS.evidence.find(rest)?)?;
     // Not by `all`, which would look at one after the other.
-    let text = left_out.iter().fold(true, |all, b| all & (*b >= b' '));
-    text.then(|| [head, tail].concat())
+    let lowest = left_out.iter().fold(u8::MAX, |lowest, b| lowest.min(*b));
+    (lowest >= b' ').then(|| [head, tail].concat())
 }
 
 /// What is left of a line.
