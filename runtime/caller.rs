@@ -4,7 +4,7 @@
 //! program may do.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::agent::{self, Adapter, Answer, Options, PromptVia};
@@ -12,6 +12,7 @@ use crate::experiment::Callee;
 use crate::failure::Failure;
 use crate::journal::AgentUse;
 use crate::process::{self, Cancel, Command, CommandLine, Exit, Launcher, RunError};
+use crate::sandbox::Confinement;
 use crate::text;
 
 /// What is kept of a program's output to be read: the end, where its answer is.
@@ -59,6 +60,7 @@ pub struct Call<'a> {
     pub transcript: Option<&'a Path>,
     /// Where it works.
     pub directory: &'a Path,
+    pub confinement: &'a Confinement,
     pub time_limit: Duration,
 }
 
@@ -106,6 +108,22 @@ impl Caller {
             Kind::Known(adapter) => Some(adapter),
             Kind::Command { .. } => None,
         }
+    }
+
+    /// Where its program keeps files of its own: below the home, or absolute. Of a command it is not
+    /// known what it calls.
+    pub fn keeps(&self) -> Vec<PathBuf> {
+        let adapters = match &self.kind {
+            Kind::Known(adapter) => vec![*adapter],
+            Kind::Command { .. } => agent::adapters().collect(),
+        };
+        let variables = adapters
+            .iter()
+            .flat_map(|adapter| adapter.kept_at)
+            .filter_map(|name| Some(PathBuf::from(std::env::var_os(name)?)))
+            .filter(|path| path.is_absolute());
+        let usual = adapters.iter().flat_map(|adapter| adapter.keeps);
+        usual.map(PathBuf::from).chain(variables).collect()
     }
 
     /// What is executed for a purpose.
@@ -166,6 +184,7 @@ impl Caller {
             line,
             directory: call.directory,
             environment: &environment,
+            confinement: call.confinement,
             cpus: &[],
             deadline: call.time_limit,
             grace: GRACE,

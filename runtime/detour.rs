@@ -40,7 +40,7 @@ pub fn find(project: &Project, experiment: &Experiment) -> Vec<Detour> {
         .map(|target| project.directory.join(target))
         .collect();
     let hits = |path: &Path| targets.iter().any(|target| target.starts_with(path));
-    let variables = experiment.environment.variables();
+    let variables = experiment.variables();
     let variable = |name: &str| {
         variables
             .iter()

@@ -42,6 +42,13 @@ fn home() -> Option<PathBuf> {
     absolute(std::env::var_os("HOME"))
 }
 
+/// What the environment says of the sandbox of commands.
+pub fn sandbox() -> Option<String> {
+    std::env::var("AUTORESEARCH_SANDBOX")
+        .ok()
+        .filter(|word| !word.is_empty())
+}
+
 fn absolute(value: Option<OsString>) -> Option<PathBuf> {
     value.map(PathBuf::from).filter(|path| path.is_absolute())
 }

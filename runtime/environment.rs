@@ -44,11 +44,13 @@ pub struct Environment {
 
 impl Environment {
     /// The whole environment of a command.
-    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+    ///
+    /// `more` names others that are passed on.
+    pub fn variables(&self, more: &[String]) -> Vec<(OsString, OsString)> {
         let mut variables: BTreeMap<OsString, OsString> = PASSED
             .iter()
             .copied()
-            .chain(self.pass.iter().map(String::as_str))
+            .chain(self.pass.iter().chain(more).map(String::as_str))
             .filter(|name| is_variable(name))
             .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
             .collect();
@@ -100,7 +102,7 @@ mod tests {
     fn only_what_is_declared_is_passed() {
         let mut environment = Environment::default();
         environment.add("ADDED=a=b").unwrap();
-        let variables = environment.variables();
+        let variables = environment.variables(&[]);
         assert!(variables.contains(&("ADDED".into(), "a=b".into())));
         assert!(
             variables

@@ -12,13 +12,14 @@ use crate::agent;
 use crate::catalog::{self, Component};
 use crate::decision::Policy;
 use crate::evaluator::{Descriptor, Settings, is_name};
-use crate::experiment::{Call, Experiment, ModelSettings};
+use crate::experiment::{Call, Experiment};
 use crate::failure::{Exit, Failure};
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
 use crate::model::Model;
 use crate::process::{Cancel, CommandLine, affinity};
 use crate::requirement::Requirement;
+use crate::sandbox::{Confinement, Sandbox, Widening};
 
 /// An evaluator with the settings to call it with.
 pub struct Instrument {
@@ -34,6 +35,8 @@ pub struct Surroundings<'a> {
     pub directory: &'a Path,
     /// The commands' whole environment.
     pub environment: &'a [(OsString, OsString)],
+    /// What they may touch.
+    pub confinement: &'a Confinement,
     /// Of a repeated measurement, from 0.
     pub round: u32,
     pub cancel: &'a Cancel,
@@ -62,7 +65,7 @@ impl Instrument {
                 }
             })?;
         let model = if evaluator.descriptor().uses_model {
-            let model = model(host, experiment.model.as_ref(), call.evaluator)?;
+            let model = model(host, experiment, call.evaluator)?;
             Some(Arc::new(model))
         } else {
             None
@@ -90,6 +93,7 @@ impl Instrument {
             round: surroundings.round,
             model: self.model.as_ref(),
             environment: surroundings.environment,
+            confinement: surroundings.confinement,
             limits: &experiment.limits,
             time_limit: experiment.time_limit(),
             cancel: surroundings.cancel,
@@ -143,6 +147,11 @@ impl Instrument {
         {
             parts.push(json!({ "cpus": cpus }));
         }
+        if let Some(parts) = parts.as_array_mut()
+            && experiment.sandbox.widening != Widening::default()
+        {
+            parts.push(json!({ "sandbox": experiment.sandbox.widening }));
+        }
         catalog::digest(parts.to_string().as_bytes())
     }
 
@@ -159,8 +168,8 @@ impl Instrument {
 }
 
 /// The model that an experiment names, or the first agent that is installed here.
-fn model(host: &Host, named: Option<&ModelSettings>, evaluator: &str) -> Result<Model, Failure> {
-    let Some(settings) = named.cloned().or_else(Model::installed) else {
+fn model(host: &Host, experiment: &Experiment, evaluator: &str) -> Result<Model, Failure> {
+    let Some(settings) = experiment.model.clone().or_else(Model::installed) else {
         return Err(Failure::new(
             Exit::Environment,
             format!("the evaluator `{evaluator}` asks a language model, and there is none here"),
@@ -170,7 +179,13 @@ fn model(host: &Host, named: Option<&ModelSettings>, evaluator: &str) -> Result<
             agent::answering().collect::<Vec<_>>().join(", ")
         )));
     };
-    Model::new(&settings, host.launcher())
+    let sandbox = Sandbox::find(experiment.sandbox.mode)?;
+    Model::new(
+        &settings,
+        host.launcher(),
+        &sandbox,
+        &experiment.sandbox.widening,
+    )
 }
 
 /// Finds and loads an evaluator.

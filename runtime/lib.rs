@@ -16,6 +16,7 @@
 //! | [`text`] | text from outside, made fit for terminal, log and prompt |
 //! | [`failure`] | a failure as its user sees it; the exit codes |
 //! | [`directories`] | where things are kept that are not the project's |
+//! | [`sandbox`] | confine a command by the operating system, and say what that reached |
 //! | [`process`] | run one command and everything it starts, and be sure that all of it has ended |
 //! | [`conditions`] | the machine's state around an evaluation, and what makes its values doubtful |
 //! | [`model`] | the owner's agent as the language model that answers evaluators |
@@ -148,6 +149,7 @@ pub mod proposer;
 pub mod report;
 pub mod requirement;
 pub mod runlog;
+pub mod sandbox;
 pub mod server;
 pub mod session;
 pub mod stats;

@@ -12,6 +12,7 @@ use crate::experiment::ModelSettings;
 use crate::failure::Failure;
 use crate::journal::AgentUse;
 use crate::process::{Cancel, Exit as ProcessExit, Launcher, RunError};
+use crate::sandbox::{Confinement, Kind, Rules, Sandbox, Site, Widening};
 use crate::text;
 
 /// How long to wait at first where the provider wants that; then twice as long each time.
@@ -31,6 +32,8 @@ pub struct Model {
     settings: ModelSettings,
     caller: Caller,
     launcher: Launcher,
+    sandbox: Sandbox,
+    widened: Widening,
 }
 
 /// Why there is no answer.
@@ -65,7 +68,14 @@ pub enum ModelError {
 
 impl Model {
     /// The model of settings that were checked.
-    pub fn new(settings: &ModelSettings, launcher: &Launcher) -> Result<Self, Failure> {
+    ///
+    /// Its program is confined as an agent's, in an empty directory.
+    pub fn new(
+        settings: &ModelSettings,
+        launcher: &Launcher,
+        sandbox: &Sandbox,
+        widened: &Widening,
+    ) -> Result<Self, Failure> {
         settings.check().map_err(|error| {
             Failure::input(error).hint("name one with `--judge`, or `[model]` in the experiment")
         })?;
@@ -73,6 +83,8 @@ impl Model {
             caller: Caller::new(&settings.callee())?,
             settings: settings.clone(),
             launcher: launcher.clone(),
+            sandbox: sandbox.clone(),
+            widened: widened.clone(),
         })
     }
 
@@ -161,8 +173,12 @@ impl Model {
             .caller
             .command_line(Purpose::Answer, &file)
             .map_err(|failure| failed(failure.message))?;
+        let site = Site::Directory(directory.clone());
+        let kept = self.caller.keeps();
+        let rules = Rules::new(site, Kind::Agent(&kept), &self.widened, &directory);
         let call = Call {
             purpose: Purpose::Answer,
+            confinement: &Confinement::new(&self.sandbox, rules),
             prompt: &file,
             transcript: None,
             directory: &directory,

@@ -1,6 +1,6 @@
 //! An agent made ready to propose changes, and one proposal of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::agent::{self, Problem};
 use crate::caller::{Call, Caller, Purpose};
@@ -8,6 +8,7 @@ use crate::experiment::AgentSettings;
 use crate::failure::{Exit, Failure};
 use crate::journal::AgentUse;
 use crate::process::{Cancel, CommandLine, Exit as ProcessExit, Launcher, RunError};
+use crate::sandbox::Confinement;
 use crate::text;
 
 /// An agent as an experiment has it.
@@ -26,6 +27,7 @@ pub struct Request<'a> {
     pub transcript: &'a Path,
     /// Where it works.
     pub directory: &'a Path,
+    pub confinement: &'a Confinement,
     /// Relative to `directory`.
     pub targets: &'a [String],
     /// What may still be spent, in US dollars.
@@ -79,6 +81,11 @@ impl Agent {
             .is_some_and(|adapter| adapter.tells_cost)
     }
 
+    /// Where its program keeps files of its own: below the home, or absolute.
+    pub fn keeps(&self) -> Vec<PathBuf> {
+        self.caller.keeps()
+    }
+
     /// What is executed for a proposal.
     pub fn command_line(&self, request: &Request<'_>) -> Result<CommandLine, Failure> {
         self.caller.command_line(request.purpose(), request.prompt)
@@ -97,6 +104,7 @@ impl Agent {
             prompt: request.prompt,
             transcript: Some(request.transcript),
             directory: request.directory,
+            confinement: request.confinement,
             time_limit: self.settings.timeout,
         };
         let called =

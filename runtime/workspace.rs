@@ -16,6 +16,7 @@ use crate::files::{self, Durability};
 use crate::git::{CommitId, GitError, Repository, Snapshot, Stamps, Touched, Worktree};
 use crate::lock::Lock;
 use crate::project::{Project, lexically};
+use crate::sandbox::View;
 
 /// The largest target file, in bytes.
 const TARGET_LIMIT: u64 = 64 << 20;
@@ -194,6 +195,11 @@ pub struct Tree {
     pub directory: PathBuf,
     /// Where it is noted which setup has been done here.
     pub setup_note: PathBuf,
+    /// What stands for its `.git` where a sandbox shows it in the checkout's place.
+    link: PathBuf,
+    /// The checkout that it is of.
+    checkout: PathBuf,
+    git: PathBuf,
 }
 
 impl Workspace {
@@ -269,9 +275,12 @@ impl Workspace {
     pub fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
         let root = self.root(slot);
         self.make_room()?;
-        let mut setup_note = root.as_os_str().to_owned();
-        setup_note.push(".setup");
-        let setup_note = PathBuf::from(setup_note);
+        let beside = |suffix| {
+            let mut path = root.as_os_str().to_owned();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        let (setup_note, link) = (beside(".setup"), beside(".link"));
         // One that cannot be reset was half made or damaged by a command that ran there.
         let existing = self
             .repository
@@ -287,6 +296,9 @@ impl Workspace {
             directory: root.join(&self.prefix),
             worktree,
             setup_note,
+            link,
+            checkout: self.repository.top.clone(),
+            git: self.repository.common.clone(),
         })
     }
 
@@ -356,10 +368,47 @@ impl Tree {
         self.worktree.clean()
     }
 
-    /// Links shared paths of the project into this worktree, where nothing is in their place.
+    /// As a sandbox shows it in the checkout's place, with what is shared.
+    pub fn view(&self, project: &Path, shared: &[String]) -> Result<View, Failure> {
+        let name = self.worktree.root.file_name().unwrap_or_default();
+        let admin = Path::new(View::GIT).join("worktrees").join(name);
+        let text = format!("gitdir: {}\n", admin.display());
+        if std::fs::read_to_string(&self.link).ok().as_deref() != Some(&text) {
+            std::fs::write(&self.link, text).map_err(|error| {
+                Failure::new(
+                    Exit::Failure,
+                    format!("cannot write `{}`: {error}", self.link.display()),
+                )
+                .hint("make it possible and run again")
+            })?;
+        }
+        let mut seen = Vec::new();
+        for path in shared {
+            let in_worktree = lexically(&self.directory.join(path));
+            let from = lexically(&project.join(path));
+            if from.exists() && !self.worktree.tracks(&in_worktree)? {
+                seen.push(from);
+            }
+        }
+        Ok(View {
+            root: self.worktree.root.clone(),
+            at: self.checkout.clone(),
+            git: self.git.clone(),
+            link: self.link.clone(),
+            shared: seen,
+        })
+    }
+
+    /// Links shared paths of the project into this worktree, where nothing is in their place; or sees to
+    /// it that there are no links, where a sandbox shows them (`shown`).
     ///
     /// Returns those that the project does not have.
-    pub fn share(&self, project: &Path, paths: &[String]) -> Result<Vec<String>, Failure> {
+    pub fn share(
+        &self,
+        project: &Path,
+        paths: &[String],
+        shown: bool,
+    ) -> Result<Vec<String>, Failure> {
         let mut missing = Vec::new();
         for path in paths {
             let from = project.join(path);
@@ -374,7 +423,12 @@ impl Tree {
                 missing.push(path.clone());
                 continue;
             }
-            if !leads_to(&to, &from) {
+            if shown {
+                // One would lead to itself there.
+                if leads_to(&to, &from) {
+                    remove(&to).map_err(|error| cannot_share(path, &error))?;
+                }
+            } else if !leads_to(&to, &from) {
                 // Then each worktree has its own.
                 if self.worktree.tracks(&to)? {
                     continue;

@@ -16,6 +16,14 @@ pub(super) const ADAPTER: Adapter = Adapter {
     answer: None,
     prompt: PromptVia::File,
     // It breaks lines at the width of the terminal, and at 80 characters where there is none.
+    keeps: &[
+        ".aider",
+        ".aider.conf.yml",
+        ".aider.model.metadata.json",
+        ".aider.model.settings.yml",
+        ".cache/litellm",
+    ],
+    kept_at: &[],
     sets: &[("COLUMNS", "10000")],
     tells_cost: true,
     read,

@@ -16,6 +16,8 @@ pub(super) const ADAPTER: Adapter = Adapter {
         sets: &[],
     }),
     prompt: PromptVia::Stdin,
+    keeps: &[".codex"],
+    kept_at: &["CODEX_HOME"],
     sets: &[],
     tells_cost: false,
     read,

@@ -21,6 +21,8 @@ pub(super) const ADAPTER: Adapter = Adapter {
         sets: &[],
     }),
     prompt: PromptVia::Stdin,
+    keeps: &[".gemini", ".config/gemini"],
+    kept_at: &[],
     sets: &[],
     tells_cost: false,
     read,

@@ -57,6 +57,10 @@ pub struct Adapter {
     /// How it answers a prompt in words; none where it cannot be kept from using tools.
     pub answer: Option<Answering>,
     pub prompt: PromptVia,
+    /// Where it keeps settings, logins and sessions, below the home.
+    pub keeps: &'static [&'static str],
+    /// Variables that say another place for them.
+    pub kept_at: &'static [&'static str],
     /// Variables without which its output can't be read or its start calls home.
     pub sets: &'static [(&'static str, &'static str)],
     /// Whether [`Answer::cost_usd`] can be known.
@@ -107,6 +111,11 @@ pub fn adapter(name: &str) -> Option<&'static Adapter> {
         .iter()
         .copied()
         .find(|adapter| adapter.name == name)
+}
+
+/// All of them.
+pub fn adapters() -> impl Iterator<Item = &'static Adapter> {
+    ADAPTERS.iter().copied()
 }
 
 /// The names of those that answer in words.

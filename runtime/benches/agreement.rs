@@ -169,6 +169,7 @@ impl Place {
             .settings(&parameters, &commands)
             .unwrap();
         let evaluation = Evaluation {
+            confinement: &autoresearch::sandbox::Confinement::none(),
             directory: self.directory.path(),
             targets: &[],
             settings: &settings,

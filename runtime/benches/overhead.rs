@@ -327,6 +327,7 @@ fn memory(place: &Place) {
     let peak = |argv: &[&str]| {
         let line = CommandLine::from_list(argv.iter().map(ToString::to_string).collect()).unwrap();
         let command = process::Command {
+            confinement: &autoresearch::sandbox::Confinement::none(),
             line: &line,
             directory: &place.project(),
             environment: &environment,

@@ -235,6 +235,7 @@ impl Place {
             ("HOME".into(), self.project.clone().into_os_string()),
         ];
         let command = process::Command {
+            confinement: &autoresearch::sandbox::Confinement::none(),
             line: &line,
             directory: &self.project,
             environment: &environment,

@@ -9,14 +9,15 @@ use crate::decision::MinImprovement;
 use crate::environment::Environment;
 use crate::evaluator::Given;
 use crate::experiment::{
-    AgentSettings, DEFAULT_BUDGET, DecisionSettings, Experiment, ModelSettings, Objective, VERSION,
-    Workspace, check_budget,
+    AgentSettings, DEFAULT_BUDGET, DecisionSettings, Experiment, ModelSettings, Objective,
+    SandboxSettings, VERSION, Workspace, check_budget,
 };
 use crate::failure::{Exit, Failure};
 use crate::host::{LIMIT_NAMES, Limits};
 use crate::measure::Direction;
 use crate::process::CommandLine;
 use crate::project::Project;
+use crate::sandbox::Demand;
 
 /// What to measure with.
 #[derive(Debug, Default, clap::Args)]
@@ -53,6 +54,9 @@ pub(super) struct EvaluatorArgs {
     /// Pass a variable on to commands, or set it
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(super) environment: Vec<String>,
+    /// Confine commands: `required` runs none outside a sandbox [default: best]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(super) sandbox: Option<Demand>,
     /// Have this agent answer where the evaluator asks a language model: claude, codex, gemini or
     /// opencode [default: the first of them that is installed]
     #[arg(long, value_name = "NAME")]
@@ -184,6 +188,10 @@ impl EvaluatorArgs {
             model: self.model()?,
             workspace: Workspace::default(),
             environment: self.environment()?,
+            sandbox: SandboxSettings {
+                mode: self.sandbox.unwrap_or_default(),
+                ..SandboxSettings::default()
+            },
             limits: self.limits()?,
         })
     }

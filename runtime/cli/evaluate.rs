@@ -13,6 +13,7 @@ use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument, Surroundings};
 use crate::measure::{Diagnostic, Measurement};
 use crate::measuring::Measuring;
+use crate::sandbox::{Confinement, Kind, Rules, Sandbox, Site};
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -55,7 +56,15 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     if let Some(name) = &experiment.objective.metric {
         instrument::check_metric(descriptor, name)?;
     }
-    let environment = experiment.environment.variables();
+    let sandbox = Sandbox::find(experiment.sandbox.mode)?;
+    let rules = Rules::new(
+        Site::Directory(directory.clone()),
+        Kind::Evaluation(experiment.limits.resources()),
+        &experiment.sandbox.widening,
+        &directory,
+    );
+    let confinement = Confinement::new(&sandbox, rules);
+    let environment = experiment.variables();
     let measuring = begin_measuring(context)?;
     let conditions = Conditions::below(&directories::system());
     let before = conditions.snapshot();
@@ -66,6 +75,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             &Surroundings {
                 directory: &directory,
                 environment: &environment,
+                confinement: &confinement,
                 round: 0,
                 cancel: &context.cancel,
             },

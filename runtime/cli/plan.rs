@@ -13,6 +13,7 @@ use crate::instrument::Instrument;
 use crate::journal;
 use crate::project::Project;
 use crate::proposer::Request;
+use crate::sandbox::{Confinement, Sandbox, Tier};
 
 /// Shows what a run would do, with what.
 pub(super) fn show(
@@ -113,16 +114,12 @@ pub(super) fn show(
         ),
     );
     let names: Vec<String> = experiment
-        .environment
         .variables()
         .iter()
         .map(|(name, _)| name.to_string_lossy().into_owned())
         .collect();
     data("environment", &names.join(", "));
-    data(
-        "sandbox",
-        "none: commands run as you, in a process tree of their own",
-    );
+    data("sandbox", &sandbox(lab.sandbox()));
     data("tries", &format!("{}: {}", history.tries, history.counts()));
     if let Some(incumbent) = &history.incumbent {
         let first = history.first.filter(|first| *first != incumbent.value);
@@ -160,6 +157,7 @@ pub(super) fn show(
         prompt: Path::new("PROMPT"),
         transcript: Path::new("TRANSCRIPT"),
         directory: &project.directory,
+        confinement: &Confinement::none(),
         targets: &experiment.target,
         max_cost_usd: order.bounds.cost_usd,
     })?;
@@ -226,4 +224,15 @@ fn how_it_is_decided(policy: &Policy, pace: Option<Duration>) -> String {
 /// A share in per cent, without the digits of its representation.
 fn percent(share: f64) -> f64 {
     (share * 1e12).round() / 1e10
+}
+
+fn sandbox(sandbox: &Sandbox) -> String {
+    let what = match sandbox.tier() {
+        Tier::None => "none: commands run as you, in a process tree of their own",
+        tier => tier.name(),
+    };
+    match sandbox.shortfall() {
+        Some(why) => format!("{what} ({why})"),
+        None => what.to_owned(),
+    }
 }

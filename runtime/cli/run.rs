@@ -137,6 +137,10 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         ))
         .into());
     }
+    let mut found = found;
+    if let Some(mode) = arguments.evaluator.sandbox {
+        found.experiment.sandbox.mode = mode;
+    }
     let order = Order::new(arguments, &found)?;
     tell_of_earlier_results(context, &found)?;
     if arguments.dry_run {

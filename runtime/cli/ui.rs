@@ -19,6 +19,7 @@ use crate::measure::{Diagnostic, Severity, Source};
 use crate::process::Exit;
 use crate::report::terminal::Screen;
 pub(super) use crate::report::words::{cost, count, seconds};
+use crate::sandbox::{Sandbox, Tier};
 use crate::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -423,9 +424,24 @@ impl Ui {
             )),
             Notice::Evaluator(event) => self.event(event),
             Notice::Detour(detour) => self.detour(detour),
+            Notice::Confined(sandbox) => self.confined(sandbox),
             Notice::NotShared(path) => self.warning(&format!(
                 "`{path}` is to be shared with the worktrees but does not exist"
             )),
+        }
+    }
+
+    fn confined(&self, sandbox: &Sandbox) {
+        match (sandbox.tier(), sandbox.shortfall()) {
+            (Tier::Bubblewrap, _) => self.info("commands are confined by bubblewrap"),
+            (Tier::Landlock, why) => self.info(&format!(
+                "commands are confined by Landlock: {}",
+                why.unwrap_or("bubblewrap is not wanted")
+            )),
+            (Tier::None, Some(why)) => self.warning(&format!(
+                "commands are not confined, and run with all that you may do: {why}"
+            )),
+            (Tier::None, None) => self.info("commands are not confined: `sandbox` is off"),
         }
     }
 

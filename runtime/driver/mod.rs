@@ -36,14 +36,12 @@ use crate::process::{Cancel, Launcher};
 use crate::project::{DIRECTORY, Found, Project};
 use crate::proposer::Agent;
 use crate::runlog::RunLog;
+use crate::sandbox::{Kind, Sandbox};
 use crate::session::Ended;
 use crate::workspace::{Slot, Tree, Workspace};
 
 use machine::Machine;
 pub use settlement::branch_exists;
-
-/// What confines the commands: nothing yet but their own process tree.
-const SANDBOX: &str = "none";
 
 /// What happens, for whoever watches.
 #[derive(Debug)]
@@ -113,6 +111,8 @@ pub enum Notice<'a> {
     NotOnBranch(&'a Judged),
     Evaluator(Event<'a>),
     NotShared(&'a str),
+    /// What confines commands.
+    Confined(&'a Sandbox),
     /// Commands measure the target as it stands in the checkout, not the candidate.
     Detour(&'a Detour),
 }
@@ -212,6 +212,7 @@ pub struct Lab<'a> {
     policy: Policy,
     workspace: Workspace,
     environment: Vec<(OsString, OsString)>,
+    sandbox: Sandbox,
     /// What git runs and reads, since before anything foreign ran.
     configuration: Mutex<ConfigGuard>,
     machine: Machine,
@@ -234,12 +235,13 @@ impl<'a> Lab<'a> {
         cancel: Cancel,
     ) -> Result<Self, Failure> {
         let experiment = &found.experiment;
+        let sandbox = Sandbox::find(experiment.sandbox.mode)?;
         let call = experiment.objective.call();
         let instrument = Instrument::load(host, experiment, &call, &project.directory)?;
         let policy = instrument::policy(instrument.evaluator.descriptor(), experiment)?;
         let guards = Guard::load_all(host, experiment, &project.directory)?;
         let workspace = Workspace::new(project, &found.id, state);
-        let environment = found.experiment.environment.variables();
+        let environment = found.experiment.variables();
         let configuration = Mutex::new(ConfigGuard::new(&project.repository));
         Ok(Self {
             host,
@@ -251,12 +253,17 @@ impl<'a> Lab<'a> {
             policy,
             workspace,
             environment,
+            sandbox,
             configuration,
             machine: Machine::new(state),
             doing: Mutex::default(),
             notify,
             cancel,
         })
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     pub fn instrument(&self) -> &Instrument {
@@ -340,7 +347,7 @@ impl<'a> Lab<'a> {
             guards,
             model: ModelUse::sum(sample.report.model, model),
             seconds,
-            sandbox: SANDBOX.to_owned(),
+            sandbox: self.sandbox.tier().name().to_owned(),
         })
     }
 
@@ -463,12 +470,17 @@ impl<'a> Lab<'a> {
                 notify(Notice::Evaluator(event));
             })
         };
+        let resources = self.found.experiment.limits.resources();
+        let confinement = self
+            .confinement(tree, Kind::Evaluation(resources))
+            .map_err(|failure| Failed::silent(EvaluateError::Setup(failure.message)))?;
         let result = instrument.measure(
             self.host,
             &self.found.experiment,
             &Surroundings {
                 directory: &tree.directory,
                 environment: &self.environment,
+                confinement: &confinement,
                 round,
                 cancel: &self.cancel,
             },

@@ -12,6 +12,7 @@ use crate::journal::{AgentUse, History, Incumbent, Journal, Try};
 use crate::prompt::{self, Brief};
 use crate::proposer::{Agent, Outcome, Request};
 use crate::runlog;
+use crate::sandbox::Kind;
 use crate::session::{Ended, Task};
 use crate::text;
 use crate::workspace::{Contents, Tree};
@@ -230,8 +231,16 @@ impl Lab<'_> {
         let limit = agent.settings().timeout;
         let name = agent.name().to_owned();
         self.doing(place.n, Doing::Asking { agent: name, limit });
+        // Where a sandbox shows the worktree in the checkout's place, what lies there cannot be seen.
+        let copy = self
+            .shows_worktrees()
+            .then(|| copied(&prompt))
+            .transpose()
+            .map_err(|error| cannot_keep(&prompt, &error))?;
+        let confinement = self.confinement(&place.tree, Kind::Agent(&agent.keeps()))?;
         let request = Request {
-            prompt: &prompt,
+            prompt: copy.as_ref().map_or(&prompt, |copy| copy.path()),
+            confinement: &confinement,
             transcript: &directory.join("agent.log"),
             directory: &place.tree.directory,
             targets: self.targets(),
@@ -502,6 +511,16 @@ impl Place {
             remarks: Vec::new(),
         }
     }
+}
+
+/// A copy of a file, which goes when it is dropped.
+fn copied(file: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let copy = tempfile::Builder::new()
+        .prefix("autoresearch-")
+        .suffix(".md")
+        .tempfile()?;
+    std::fs::copy(file, copy.path())?;
+    Ok(copy)
 }
 
 fn cannot_keep(path: &Path, error: &std::io::Error) -> Failure {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::run::coins;
-use super::{Doing, Lab, Notice, Proposer, SANDBOX, incumbent_of};
+use super::{Doing, Lab, Notice, Proposer, incumbent_of};
 use crate::decision::Round;
 use crate::failure::Failure;
 use crate::journal::{Broken, Event as Recorded, Journal, Qualification};
@@ -50,7 +50,7 @@ impl Lab<'_> {
                 / f64::from(u32::try_from(later.len()).unwrap_or(u32::MAX).max(1)),
             broken,
             seconds: started.elapsed().as_secs_f64(),
-            sandbox: SANDBOX.to_owned(),
+            sandbox: self.sandbox.tier().name().to_owned(),
         };
         journal.append(Recorded::Qualification(Box::new(qualification.clone())))?;
         Ok(qualification)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::patience::Subject;
 use super::proposal::Proposed;
-use super::{Doing, Lab, Notice, Outcome, Proposer, SANDBOX, Tally, incumbent_of, out_of_step};
+use super::{Doing, Lab, Notice, Outcome, Proposer, Tally, incumbent_of, out_of_step};
 use crate::decision::Verdict;
 use crate::detour;
 use crate::failure::Failure;
@@ -16,6 +16,7 @@ use crate::journal::{
 };
 use crate::measure::{Diagnostic, Measurement, combined};
 use crate::prompt::STUCK_AFTER;
+use crate::sandbox::Tier;
 use crate::session::{
     Bounds, Candidate, Coins, Ended, Judgement, Session, Side, Spent, Step, Task,
 };
@@ -42,8 +43,12 @@ impl Lab<'_> {
         {
             (self.notify)(Notice::NoProgram(&error));
         }
-        for detour in detour::find(self.project, &self.found.experiment) {
-            (self.notify)(Notice::Detour(&detour));
+        (self.notify)(Notice::Confined(&self.sandbox));
+        // A worktree that is seen in the checkout's place is where these lead.
+        if !self.shows_worktrees() {
+            for detour in detour::find(self.project, &self.found.experiment) {
+                (self.notify)(Notice::Detour(&detour));
+            }
         }
         let meaning = self.meaning();
         let comparable = journal
@@ -267,7 +272,7 @@ impl Run<'_> {
         let lab = self.lab;
         lab.check_git()?;
         let turn = self.turn.take().ok_or_else(out_of_step)?;
-        let mut judged = turn.judged(judgement);
+        let mut judged = turn.judged(judgement, self.lab.sandbox.tier());
         judged.diagnostics.extend(lab.machine.diagnostics());
         if !lab.guards.is_empty() && judged.value.is_some() {
             judged.objective_seconds = Some(turn.objective.as_secs_f64());
@@ -403,7 +408,7 @@ impl Turn {
         Ok((tree.as_ref().ok_or_else(out_of_step)?, commit))
     }
 
-    fn judged(&self, judgement: Judgement) -> Judged {
+    fn judged(&self, judgement: Judgement, tier: Tier) -> Judged {
         let Judgement {
             ruling,
             value,
@@ -437,7 +442,7 @@ impl Turn {
             objective_seconds: None,
             model: self.model.clone(),
             seconds: self.started.elapsed().as_secs_f64(),
-            sandbox: SANDBOX.to_owned(),
+            sandbox: tier.name().to_owned(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Verdicts put into effect: refs, the branch, the checkout; and what an earlier run left open.
 
-use super::{Lab, Notice, SANDBOX, incumbent_of, out_of_step};
+use super::{Lab, Notice, incumbent_of, out_of_step};
 use crate::decision::{Verdict, number};
 use crate::experiment::Id;
 use crate::failure::Failure;
@@ -52,7 +52,7 @@ impl Lab<'_> {
             objective_seconds: None,
             model: None,
             seconds: 0.0,
-            sandbox: SANDBOX.to_owned(),
+            sandbox: self.sandbox.tier().name().to_owned(),
         };
         journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
         self.settle(journal, candidate, &judged, || Err(out_of_step()))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Doing, Lab, Notice, out_of_step};
 use crate::failure::{Exit, Failure};
 use crate::process::{self, Exit as ProcessExit};
+use crate::sandbox::{Confinement, Kind, Rules, Site, Tier};
 use crate::text;
 use crate::workspace::{Contents, Slot, Tree};
 
@@ -66,10 +67,32 @@ impl Lab<'_> {
         in_both(&|tree| self.set_up(tree))
     }
 
+    /// Whether a sandbox shows worktrees in the place of the checkout.
+    pub(super) fn shows_worktrees(&self) -> bool {
+        self.sandbox.tier() == Tier::Bubblewrap
+    }
+
+    /// What confines a command in a worktree.
+    pub(super) fn confinement(&self, tree: &Tree, kind: Kind<'_>) -> Result<Confinement, Failure> {
+        if self.sandbox.tier() == Tier::None {
+            return Ok(Confinement::none());
+        }
+        let experiment = &self.found.experiment;
+        let project = &self.project.directory;
+        let view = tree.view(project, &experiment.workspace.share)?;
+        let rules = Rules::new(
+            Site::Worktree(view),
+            kind,
+            &experiment.sandbox.widening,
+            project,
+        );
+        Ok(Confinement::new(&self.sandbox, rules))
+    }
+
     fn tidy(&self, tree: &Tree) -> Result<(), Failure> {
         tree.clean()?;
         let shared = &self.found.experiment.workspace.share;
-        for path in tree.share(&self.project.directory, shared)? {
+        for path in tree.share(&self.project.directory, shared, self.shows_worktrees())? {
             (self.notify)(Notice::NotShared(&path));
         }
         Ok(())
@@ -90,6 +113,8 @@ impl Lab<'_> {
             line: setup,
             directory: &tree.directory,
             environment: &self.environment,
+            confinement: &self
+                .confinement(tree, Kind::Evaluation(experiment.limits.resources()))?,
             cpus: &[],
             deadline: SETUP_LIMIT,
             grace: Duration::from_millis(experiment.limits.command_grace_ms.into()),

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    DEFAULT_BUDGET, DecisionSettings, Environment, Experiment, Limits, Objective, VERSION,
-    Workspace, check_budget, check_relative,
+    DEFAULT_BUDGET, DecisionSettings, Environment, Experiment, Limits, Objective, SandboxSettings,
+    VERSION, Workspace, check_budget, check_relative,
 };
 use crate::evaluator::is_name;
 use crate::measure::Direction;
@@ -133,6 +133,7 @@ pub(super) fn parse(bytes: &[u8], project: &Path) -> Result<Experiment, ConfigEr
         decision: DecisionSettings::default(),
         workspace: Workspace::default(),
         environment: Environment::default(),
+        sandbox: SandboxSettings::default(),
         limits: Limits::default(),
     })
 }

@@ -56,6 +56,13 @@
 //! pass = ["DATABASE_URL"]
 //! set = { PYTHONHASHSEED = "0" }
 //!
+//! [sandbox]                         # of commands; or in one word: sandbox = "required"
+//! mode = "best"                     # or "required" or "off"
+//! read = ["~/datasets"]             # hidden otherwise
+//! write = ["~/.cache/go-build"]
+//! network = false                   # for evaluators' commands and `setup` too
+//! env = ["DATABASE_URL"]
+//!
 //! [limits]
 //! memory_mib = 256
 //! cpus = [2, 3]                     # those that commands may run on; default: all
@@ -63,8 +70,10 @@
 
 mod config;
 mod decision;
+mod sandbox;
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -82,6 +91,7 @@ use crate::requirement::Requirement;
 
 pub use config::ConfigError;
 pub use decision::DecisionSettings;
+pub use sandbox::SandboxSettings;
 
 /// The version of the file's format.
 pub const VERSION: i64 = 1;
@@ -193,6 +203,8 @@ pub struct Experiment {
     pub workspace: Workspace,
     #[serde(default, skip_serializing_if = "is_default")]
     pub environment: Environment,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sandbox: SandboxSettings,
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
 }
@@ -512,6 +524,11 @@ impl Experiment {
         toml::to_string(self)
     }
 
+    /// The environment of evaluators' commands and `setup`.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        self.environment.variables(&self.sandbox.widening.env)
+    }
+
     /// The wall time after which an evaluation is ended.
     pub fn time_limit(&self) -> Duration {
         self.budget.mul_f64(HARD_LIMIT)
@@ -549,6 +566,11 @@ impl Experiment {
         }
         if let Some(name) = self.environment.invalid_name() {
             return Err(format!("`{name}` is no environment variable"));
+        }
+        if let Some(path) = self.sandbox.widening.invalid() {
+            return Err(format!(
+                "`{path}` in `[sandbox]` is no path that can be given"
+            ));
         }
         Ok(())
     }

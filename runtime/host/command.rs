@@ -13,6 +13,7 @@ use super::state::State;
 use crate::evaluator::is_name;
 use crate::model::Model;
 use crate::process::{self, Cancel, CommandLine, Exit, Launcher, RunError};
+use crate::sandbox::Confinement;
 use crate::text;
 
 /// The commands of one evaluation, by role.
@@ -21,6 +22,7 @@ pub(super) struct Grants {
     pub(super) bindings: BTreeMap<String, CommandLine>,
     pub(super) directory: PathBuf,
     pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) confinement: Confinement,
     pub(super) launcher: Launcher,
     pub(super) model: Option<Arc<Model>>,
     /// When the evaluation's time is up.
@@ -107,6 +109,7 @@ impl wit::Host for State {
                         line: &line,
                         directory: &grants.directory,
                         environment: &grants.environment,
+                        confinement: &grants.confinement,
                         cpus: &cpus,
                         deadline: grants.deadline.left(),
                         grace,

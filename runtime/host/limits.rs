@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::{CallHook, ResourceLimiter, Store};
 
 use super::state::State;
+use crate::sandbox::Resources;
 
 /// What one evaluation may use. Its wall time is the experiment's `budget`, not a limit here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,12 @@ pub struct Limits {
     pub command_output_kib: u32,
     /// Between a command's TERM and its KILL, in milliseconds.
     pub command_grace_ms: u32,
+    /// Processes and threads of a command in a sandbox.
+    pub command_processes: u32,
+    /// Private memory of a command in a sandbox, in MiB; 0: three quarters of the machine's.
+    pub command_memory_mib: u32,
+    /// The largest file that a command in a sandbox writes, in MiB.
+    pub command_file_mib: u32,
     /// For an evaluator to describe itself, in milliseconds.
     pub describe_ms: u32,
     /// The CPUs that commands may run on, by number; none given: all.
@@ -64,6 +71,9 @@ impl Default for Limits {
             commands: 10_000,
             command_output_kib: 1024,
             command_grace_ms: 2000,
+            command_processes: 8192,
+            command_memory_mib: 0,
+            command_file_mib: 16384,
             describe_ms: 5000,
             cpus: Vec::new(),
         }
@@ -86,6 +96,9 @@ pub const LIMIT_NAMES: &[&str] = &[
     "commands",
     "command_output_kib",
     "command_grace_ms",
+    "command_processes",
+    "command_memory_mib",
+    "command_file_mib",
     "describe_ms",
     "cpus",
 ];
@@ -125,6 +138,19 @@ impl Limits {
         Ok(())
     }
 
+    /// What the processes of a command in a sandbox may use.
+    pub fn resources(&self) -> Resources {
+        let memory_bytes = match self.command_memory_mib {
+            0 => machine_memory() / 4 * 3,
+            mib => u64::from(mib) << 20,
+        };
+        Resources {
+            processes: self.command_processes.into(),
+            memory_bytes,
+            file_bytes: u64::from(self.command_file_mib) << 20,
+        }
+    }
+
     pub(super) fn describe_time(&self) -> Duration {
         Duration::from_millis(self.describe_ms.into())
     }
@@ -132,6 +158,20 @@ impl Limits {
     pub(super) fn command_grace(&self) -> Duration {
         Duration::from_millis(self.command_grace_ms.into())
     }
+}
+
+/// In bytes; all that can be counted where it is not known.
+fn machine_memory() -> u64 {
+    let known = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("MemTotal:"))?;
+            let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            Some(kib << 10)
+        });
+    known.unwrap_or(u64::MAX)
 }
 
 /// The limit that ended an evaluation.

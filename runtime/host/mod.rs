@@ -32,6 +32,7 @@ use crate::journal::{AgentUse, ModelUse};
 use crate::measure::{Diagnostic, Measurement};
 use crate::model::{Model, ModelError};
 use crate::process::{Cancel, Launcher, Output, RunError};
+use crate::sandbox::Confinement;
 use crate::text;
 use bindings::{Plugin, PluginPre};
 use deadline::Deadline;
@@ -73,6 +74,8 @@ pub struct Evaluation<'a> {
     pub model: Option<&'a Arc<Model>>,
     /// The whole environment of the commands.
     pub environment: &'a [(OsString, OsString)],
+    /// What they may touch.
+    pub confinement: &'a Confinement,
     pub limits: &'a Limits,
     /// The wall time of the whole evaluation.
     pub time_limit: Duration,
@@ -409,6 +412,7 @@ impl Host {
             bindings: evaluation.settings.commands.clone(),
             directory: evaluation.directory.to_owned(),
             environment: evaluation.environment.to_vec(),
+            confinement: evaluation.confinement.clone(),
             launcher: self.launcher.clone(),
             model: evaluation.model.cloned(),
             deadline: deadline.clone(),

@@ -22,7 +22,11 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(target_os = "linux")]
 use super::affinity::Mask;
+use super::ceiling::Ceiling;
+use super::confined::Orders;
 use super::{Exit, Usage, image, signals, suspension, tree};
+#[cfg(target_os = "linux")]
+use crate::sandbox::kernel::{self, Confined};
 
 /// The first argument that makes this program a launcher.
 pub const ARGUMENT: &str = "__launch";
@@ -39,6 +43,7 @@ pub(super) struct Request {
     pub(super) cpus: Vec<u32>,
     pub(super) deadline: Duration,
     pub(super) grace: Duration,
+    pub(super) confinement: Orders,
     /// An absolute path, which need not be UTF-8.
     pub(super) input: Option<OsString>,
 }
@@ -55,6 +60,8 @@ pub(super) enum Reply {
         survivors: u32,
         /// False where some would not die.
         all_ended: bool,
+        /// What it used too much of, and was ended for.
+        over: Option<String>,
     },
 }
 
@@ -78,6 +85,16 @@ fn serve() -> std::io::Result<()> {
     let mut answer = serde_json::to_vec(&reply)?;
     answer.push(b'\n');
     (&mut &control).write_all(&answer)
+}
+
+/// Keeps the command, which runs as the same user, from reading or changing this process: it measures.
+fn keep_to_itself() -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call takes integers. What is executed from here is as it is anywhere.
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) } < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Moves the socket off standard input, to a descriptor that the command does not inherit.
@@ -136,6 +153,8 @@ struct State {
     ended: bool,
     /// Why the watcher ended it.
     ended_for: Option<Exit>,
+    /// What it used too much of.
+    over: Option<String>,
 }
 
 impl Shared {
@@ -157,13 +176,25 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
     let mut command = std::process::Command::new(program);
     command.args(arguments).stdin(input);
     hide_descriptors();
+    let orders = &request.confinement;
+    if let Some(temporary) = &orders.temporary {
+        command.env("TMPDIR", temporary);
+    }
+    #[cfg(target_os = "linux")]
+    let mut confined = match orders.kernel.as_ref().map(Confined::new).transpose() {
+        Ok(confined) => confined,
+        Err(reason) => return Ok(Reply::NotStarted { reason }),
+    };
     let begun = SharedNumber::new()?;
+    keep_to_itself()?;
     #[cfg(target_os = "linux")]
     let mask = Mask::new(&request.cpus);
     // SAFETY: the closure only makes async-signal-safe system calls. It also makes the standard
     // library fork rather than share memory, which keeps the launcher's peak out of the command's.
     unsafe {
         let begun = begun.clone();
+        #[cfg(target_os = "linux")]
+        let (resources, alone) = (orders.resources, orders.alone);
         command.pre_exec(move || {
             // A session of its own: no terminal to ask a question on, and a mark by which the
             // host knows what to end if this launcher is killed.
@@ -174,6 +205,14 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
             #[cfg(target_os = "linux")]
             if let Some(mask) = &mask {
                 mask.apply()?;
+            }
+            #[cfg(target_os = "linux")]
+            if let Some(resources) = &resources {
+                kernel::limit(resources, alone)?;
+            }
+            #[cfg(target_os = "linux")]
+            if let Some(confined) = &mut confined {
+                confined.enter()?;
             }
             // Last, so that forking and all of this is not in the command's time.
             begun.set(monotonic());
@@ -200,17 +239,18 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
         let shared = Arc::clone(&shared);
         let control = control.try_clone()?;
         let (deadline, grace) = (request.deadline, request.grace);
-        move || watch(pid, start + deadline, grace, &control, &shared)
+        let ceiling = orders.resources.map(|it| Ceiling::new(it, orders.alone));
+        move || watch(pid, start + deadline, grace, ceiling, &control, &shared)
     };
     std::thread::Builder::new().spawn(watcher)?;
 
     wait_without_reaping(pid)?;
     let wall = Duration::from_nanos(monotonic().saturating_sub(begun.get()));
-    let ended_for = {
+    let (ended_for, over) = {
         let mut state = shared.lock();
         state.ended = true;
         shared.changed.notify_all();
-        state.ended_for
+        (state.ended_for, state.over.take())
     };
     let (status, usage) = reap(pid, wall)?;
     let (survivors, all_ended) = tree::kill_all_children();
@@ -220,6 +260,7 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
         usage,
         survivors,
         all_ended,
+        over,
     })
 }
 
@@ -289,15 +330,29 @@ fn open(path: &OsStr) -> Result<Stdio, String> {
     }
 }
 
-/// Ends the tree at the deadline, or when the control socket closes.
-fn watch(pid: i32, deadline: Instant, grace: Duration, control: &UnixStream, shared: &Shared) {
-    let cause = wait_for_order(deadline, control);
+/// Ends the tree at the deadline, when the control socket closes, or when it uses too much.
+fn watch(
+    pid: i32,
+    deadline: Instant,
+    grace: Duration,
+    ceiling: Option<Ceiling>,
+    control: &UnixStream,
+    shared: &Shared,
+) {
+    let (cause, over) = wait_for_order(deadline, ceiling, control);
+    // What uses too much is not asked to come to an end.
+    let grace = if over.is_some() {
+        Duration::ZERO
+    } else {
+        grace
+    };
     let state = {
         let mut state = shared.lock();
         if state.ended {
             return;
         }
         state.ended_for = Some(cause);
+        state.over = over;
         // The group at once, then whoever left it.
         tree::send(-pid, libc::SIGTERM);
         tree::signal_descendants(tree::own_pid(), libc::SIGTERM);
@@ -339,12 +394,17 @@ fn host_is_gone(control: &UnixStream) -> bool {
 /// Blocks until the deadline or the end of the control socket's input.
 ///
 /// The deadline moves by the time in which the launcher was stopped: so was its command.
-fn wait_for_order(mut deadline: Instant, control: &UnixStream) -> Exit {
+fn wait_for_order(
+    mut deadline: Instant,
+    mut ceiling: Option<Ceiling>,
+    control: &UnixStream,
+) -> (Exit, Option<String>) {
     loop {
         let start = Instant::now();
-        let left = deadline.saturating_duration_since(start).min(SLICE);
+        let slice = ceiling.as_ref().map_or(SLICE, Ceiling::interval);
+        let left = deadline.saturating_duration_since(start).min(slice);
         if left.is_zero() {
-            return Exit::TimedOut;
+            return (Exit::TimedOut, None);
         }
         let mut poll = libc::pollfd {
             fd: control.as_raw_fd(),
@@ -355,7 +415,10 @@ fn wait_for_order(mut deadline: Instant, control: &UnixStream) -> Exit {
         let milliseconds = i32::try_from(left.as_millis() + 1).unwrap_or(i32::MAX);
         // SAFETY: one valid pollfd, and its count.
         if unsafe { libc::poll(&raw mut poll, 1, milliseconds) } > 0 {
-            return Exit::Cancelled;
+            return (Exit::Cancelled, None);
+        }
+        if let Some(over) = ceiling.as_mut().and_then(Ceiling::exceeded) {
+            return (Exit::Signal(libc::SIGKILL), Some(over));
         }
         deadline += suspension::delay(left, start.elapsed());
     }

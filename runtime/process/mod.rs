@@ -8,7 +8,9 @@
 
 pub mod affinity;
 mod capture;
+mod ceiling;
 mod command_line;
+mod confined;
 pub mod consumption;
 mod image;
 pub mod launcher;
@@ -33,6 +35,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::Confinement;
+use crate::text;
 use suspension::Mark;
 
 /// How long after its own deadline the launcher may take to end the tree before the host does it.
@@ -74,6 +78,8 @@ pub struct Command<'a> {
     pub directory: &'a Path,
     /// The whole environment: nothing is inherited.
     pub environment: &'a [(OsString, OsString)],
+    /// What it may touch.
+    pub confinement: &'a Confinement,
     /// The CPUs that it and all that it starts may run on; none given: all that this program may use.
     pub cpus: &'a [u32],
     /// Counted from the start of the command.
@@ -131,6 +137,8 @@ pub struct Output {
     pub usage: Usage,
     /// Processes that were still there after the command's own end and had to be killed.
     pub survivors: u32,
+    /// What it used too much of, and was ended for.
+    pub over: Option<String>,
 }
 
 /// One stream's last bytes.
@@ -230,13 +238,16 @@ pub fn run(
             stderr: Captured::default(),
             usage: Usage::default(),
             survivors: 0,
+            over: None,
         });
     }
     let failed = |error: std::io::Error| RunError::Launcher(error.to_string());
     tree::adopt_orphans();
     let (control, far) = UnixStream::pair().map_err(failed)?;
-    let mut starting = std::process::Command::new(&launcher.program);
+    let confined = confined::Start::new(launcher, command).map_err(failed)?;
+    let mut starting = std::process::Command::new(confined.program());
     starting
+        .args(confined.arguments())
         .arg(launcher::ARGUMENT)
         .env_clear()
         .envs(command.environment.iter().map(|(k, v)| (k, v)))
@@ -266,7 +277,7 @@ pub fn run(
     );
     let stderr = capture::start(child.stderr.take(), command.output_limit, transcript);
 
-    let reply = converse(&control, command, cancel);
+    let reply = converse(&control, command, &confined, cancel);
     let all_ended = match &reply {
         Ok(Answer::Reply(launcher::Reply::Ended { all_ended, .. })) => *all_ended,
         Ok(Answer::Reply(launcher::Reply::NotStarted { .. })) => true,
@@ -281,7 +292,7 @@ pub fn run(
         tree::kill_adopted();
     }
     let (stdout, stderr) = (stdout.finish(), stderr.finish());
-    let (exit, usage, survivors) = match reply.map_err(failed)? {
+    let (exit, usage, survivors, over) = match reply.map_err(failed)? {
         Answer::Reply(launcher::Reply::NotStarted { reason }) => {
             return Err(RunError::NotStarted {
                 program: command.line.program().to_owned(),
@@ -292,11 +303,15 @@ pub fn run(
             exit,
             usage,
             survivors,
+            over,
             ..
-        }) => (exit, usage, survivors),
+        }) => (exit, usage, survivors, over),
         // Nobody but the command has a reason to do this, so it is the command that fails.
-        Answer::Killed => (Exit::Signal(libc::SIGKILL), Usage::default(), 0),
-        Answer::Stopped => (Exit::TimedOut, Usage::default(), 0),
+        Answer::Killed if confined.failed_to_start(&stderr) => {
+            return Err(RunError::Launcher(text::tail(&stderr.bytes, 1)));
+        }
+        Answer::Killed => (Exit::Signal(libc::SIGKILL), Usage::default(), 0, None),
+        Answer::Stopped => (Exit::TimedOut, Usage::default(), 0, None),
     };
     Ok(Output {
         exit,
@@ -304,6 +319,7 @@ pub fn run(
         stderr,
         usage,
         survivors,
+        over,
     })
 }
 
@@ -329,6 +345,7 @@ enum Answer {
 fn converse(
     control: &UnixStream,
     command: &Command<'_>,
+    confined: &confined::Start,
     cancel: &Cancel,
 ) -> std::io::Result<Answer> {
     let request = launcher::Request {
@@ -336,6 +353,7 @@ fn converse(
         cpus: command.cpus.to_vec(),
         deadline: command.deadline,
         grace: command.grace,
+        confinement: confined.orders().clone(),
         // The launcher is in another directory.
         input: command
             .input

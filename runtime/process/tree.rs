@@ -98,6 +98,26 @@ pub(super) fn kill_adopted() {
     }
 }
 
+/// Every process below this one.
+pub(super) fn below_own() -> Vec<i32> {
+    descendants(&all_processes(), own_pid())
+}
+
+/// The memory of a process that is its own alone, in bytes; 0 where it is gone.
+pub(super) fn private_bytes(pid: i32) -> u64 {
+    let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/statm")) else {
+        return 0;
+    };
+    let mut pages = text
+        .split_ascii_whitespace()
+        .skip(1)
+        .map(|pages| pages.parse::<u64>().unwrap_or(0));
+    let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
+    // SAFETY: the call takes an integer and touches no memory of ours.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    resident.saturating_sub(shared) * u64::try_from(page).unwrap_or(4096)
+}
+
 pub(super) fn own_pid() -> i32 {
     std::process::id().cast_signed()
 }

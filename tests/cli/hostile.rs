@@ -471,6 +471,7 @@ fn a_cancelled_evaluation_ends_whatever_the_guest_does() {
             .unwrap();
         let cancel = Cancel::default();
         let evaluation = Evaluation {
+            confinement: &autoresearch::sandbox::Confinement::none(),
             directory: directory.path(),
             targets: &[],
             settings: &settings,

@@ -121,6 +121,8 @@ impl Place {
             .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
             // What this machine does meanwhile is told to nobody.
             .env("AUTORESEARCH_SYSTEM_ROOT", self.outside("system"))
+            // Most scripts of these tests talk to the test by files of its own. `sandbox` is about them.
+            .env("AUTORESEARCH_SANDBOX", "off")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_AUTHOR_NAME", "Tester")
             .env("GIT_AUTHOR_EMAIL", "tester@localhost")
