@@ -126,6 +126,11 @@ impl wit::Host for State {
             result: &result,
         });
         Ok(match result {
+            Ok(process::Output {
+                over: Some(over), ..
+            }) => Err(wit::Error::LimitExceeded(format!(
+                "the command was ended: {over}"
+            ))),
             Ok(output) => {
                 self.meter
                     .count_bytes(output.stdout.bytes.len() + output.stderr.bytes.len())?;

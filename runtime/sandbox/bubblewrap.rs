@@ -51,14 +51,15 @@ pub(super) fn find() -> Result<PathBuf, String> {
             .map_err(|error| format!("bubblewrap cannot be run: {error}"))
     };
     let said = run(&["--version".into()])?;
-    let said = String::from_utf8_lossy(&said.stdout);
-    if version(&said).is_none_or(|version| version < OLDEST) {
-        return Err(format!(
-            "bubblewrap is too old: {}, not {}.{} or later",
-            crate::text::clean_line(&said, 40),
-            OLDEST.0,
-            OLDEST.1
-        ));
+    match version(&String::from_utf8_lossy(&said.stdout)) {
+        None => return Err(format!("`{}` is not bubblewrap", program.display())),
+        Some(version) if version < OLDEST => {
+            return Err(format!(
+                "bubblewrap is too old: {}.{}, not {}.{} or later",
+                version.0, version.1, OLDEST.0, OLDEST.1
+            ));
+        }
+        Some(_) => {}
     }
     let mut arguments = namespaces(false);
     arguments
@@ -130,11 +131,9 @@ pub(super) fn command_line(
     line.devices();
     line.add(["--proc", "/proc"]);
     line.add(["--tmpfs", "/tmp", "--tmpfs", "/var/tmp", "--tmpfs", "/run"]);
-    OF_RUN.iter().for_each(|path| line.show(Path::new(path)));
-    if rules.network {
-        OF_THE_NETWORK
-            .iter()
-            .for_each(|path| line.show(Path::new(path)));
+    let of_the_network: &[&str] = if rules.network { OF_THE_NETWORK } else { &[] };
+    for path in OF_RUN.iter().chain(of_the_network) {
+        line.show(Path::new(path));
     }
     let hidden = rules.hidden();
     for path in &hidden {
@@ -167,7 +166,8 @@ pub(super) fn command_line(
         line.bind("--bind-try", path, path);
     }
     // Nothing is to be kept in what is hidden. Last, for there may be places in it that are shown.
-    for path in hidden.iter().filter(|path| path.is_dir()) {
+    let stays = |path: &&PathBuf| path.is_dir() && !rules.write.contains(path);
+    for path in hidden.iter().filter(stays) {
         line.add([OsStr::new("--remount-ro"), path.as_os_str()]);
     }
     let directory = match &rules.site {

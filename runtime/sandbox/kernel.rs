@@ -130,6 +130,10 @@ impl Orders {
         hidden.extend(["/tmp", "/var/tmp"].map(PathBuf::from));
         let mut read = Vec::new();
         all_but(Path::new("/"), &hidden, &mut read);
+        if let Some(Site::Worktree(view)) = &rules.site {
+            read.push(view.git.clone());
+            read.extend(view.shared.iter().cloned());
+        }
         let shown = rules.read.iter().chain(also);
         read.extend(
             shown

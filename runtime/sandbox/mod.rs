@@ -85,6 +85,7 @@ impl Sandbox {
     /// # Errors
     /// Where a sandbox is required and there is none.
     pub fn find(demand: Demand) -> Result<Self, Failure> {
+        static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let demand = match (demand, directories::sandbox()) {
             (Demand::Best, Some(word)) => Demand::from_str(&word, true).map_err(|_| {
                 Failure::input(format!(
@@ -98,7 +99,6 @@ impl Sandbox {
         if demand == Demand::Off {
             return Ok(Self::off());
         }
-        static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let sandbox = match FOUND.get_or_init(bubblewrap::find).clone() {
             Ok(program) => Self {
                 tier: Tier::Bubblewrap,

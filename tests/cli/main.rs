@@ -29,6 +29,7 @@ mod qualify;
 mod results;
 mod review;
 mod run;
+mod sandbox;
 mod scope;
 mod serve;
 mod signals;

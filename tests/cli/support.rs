@@ -66,7 +66,12 @@ impl Place {
 
     /// As [`Place::new`], with a directory name of one's own.
     pub fn named(name: impl AsRef<OsStr>, files: &[(&str, &str)]) -> Self {
-        let place = Self::bare(name);
+        Self::bare(name).with(files)
+    }
+
+    /// A repository in it.
+    fn with(self, files: &[(&str, &str)]) -> Self {
+        let place = self;
         place.git(&["init", "--quiet", "--initial-branch=main"]);
         for (path, text) in files {
             place.write(path, text);
@@ -76,10 +81,20 @@ impl Place {
         place
     }
 
+    /// As [`Place::new`], but not in the directory for temporary files, of which a sandboxed command has
+    /// one of its own.
+    pub fn away(files: &[(&str, &str)]) -> Self {
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self::in_root(root, "project".as_ref()).with(files)
+    }
+
     /// An empty directory that is not in a repository.
     pub fn bare(name: impl AsRef<OsStr>) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let project = PathBuf::from(name.as_ref());
+        Self::in_root(tempfile::tempdir().unwrap(), name.as_ref())
+    }
+
+    fn in_root(root: TempDir, name: &OsStr) -> Self {
+        let project = PathBuf::from(name);
         std::fs::create_dir(root.path().join("home")).unwrap();
         std::fs::create_dir(root.path().join(&project)).unwrap();
         Self { root, project }
