@@ -38,7 +38,7 @@ use crate::proposer::Agent;
 use crate::runlog::RunLog;
 use crate::sandbox::{Kind, Sandbox};
 use crate::session::Ended;
-use crate::workspace::{Slot, Tree, Workspace};
+use crate::workspace::{Contents, Slot, Tree, Workspace};
 
 use machine::Machine;
 pub use settlement::branch_exists;
@@ -474,6 +474,9 @@ impl<'a> Lab<'a> {
         let confinement = self
             .confinement(tree, Kind::Evaluation(resources))
             .map_err(|failure| Failed::silent(EvaluateError::Setup(failure.message)))?;
+        // What is judged is what is committed: a command that is the target could put another in its place.
+        let target = || Contents::read(&tree.directory, self.targets()).ok();
+        let before = (!instrument.settings.commands.is_empty()).then(target);
         let result = instrument.measure(
             self.host,
             &self.found.experiment,
@@ -486,6 +489,15 @@ impl<'a> Lab<'a> {
             },
             observer,
         );
+        let result = match result {
+            Ok(report) if before.is_some_and(|before| before != target()) => Err(Failed {
+                model: report.model.map(Box::new),
+                ..Failed::silent(EvaluateError::CandidateFailed(
+                    "the target is not what it was before it was measured".to_owned(),
+                ))
+            }),
+            result => result,
+        };
         log.result(&result);
         result
     }

@@ -2,13 +2,15 @@
 //! process's.
 
 use std::ffi::CString;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::tree;
 use crate::sandbox::Resources;
 
 /// How often it is looked at where all processes that can be seen are the command's.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// And where the kernel does not hold the user to a number of processes: the administrator.
+const SHORT_INTERVAL: Duration = Duration::from_millis(20);
 /// And where they have to be picked from all of the machine's.
 const LONG_INTERVAL: Duration = Duration::from_secs(1);
 /// What is left on the disk at which a command ends that fills it, in bytes; where less was left from
@@ -19,6 +21,10 @@ const DISK_RESERVE: u64 = 512 << 20;
 pub(super) struct Ceiling {
     resources: Resources,
     alone: bool,
+    /// The kernel's limit on processes does not count.
+    unlimited: bool,
+    /// The rest is dearer to look at, and done less often.
+    since: Instant,
     /// In bytes.
     disk_reserve: u64,
 }
@@ -30,22 +36,39 @@ impl Ceiling {
         Self {
             resources,
             alone,
+            // SAFETY: the call takes nothing and cannot fail.
+            unlimited: unsafe { libc::geteuid() } == 0,
+            since: Instant::now(),
             disk_reserve: free_bytes().map_or(0, |free| (free / 2).min(DISK_RESERVE)),
         }
     }
 
     pub(super) fn interval(&self) -> Duration {
-        if self.alone { INTERVAL } else { LONG_INTERVAL }
+        match self.alone {
+            true if self.unlimited => SHORT_INTERVAL,
+            true => INTERVAL,
+            false => LONG_INTERVAL,
+        }
     }
 
     /// What is used too much of, if anything.
     pub(super) fn exceeded(&mut self) -> Option<String> {
-        let processes = tree::below_own();
-        if processes.len() as u64 > self.resources.processes {
-            return Some(format!(
+        let too_many = || {
+            Some(format!(
                 "more than {} processes (`command_processes`)",
                 self.resources.processes
-            ));
+            ))
+        };
+        if self.alone && tree::count_all() > self.resources.processes {
+            return too_many();
+        }
+        if self.since.elapsed() < INTERVAL {
+            return None;
+        }
+        self.since = Instant::now();
+        let processes = tree::below_own();
+        if processes.len() as u64 > self.resources.processes {
+            return too_many();
         }
         let memory: u64 = processes.into_iter().map(tree::private_bytes).sum();
         if memory > self.resources.memory_bytes {

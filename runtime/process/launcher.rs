@@ -80,7 +80,9 @@ fn serve() -> std::io::Result<()> {
     tree::adopt_orphans();
     let mut line = String::new();
     BufReader::new(&control).read_line(&mut line)?;
-    let request: Request = serde_json::from_str(&line)?;
+    let mut request: Request = serde_json::from_str(&line)?;
+    // All processes that can be seen are going to be killed: so not on anybody's word.
+    request.confinement.alone &= tree::is_in_a_namespace();
     let reply = lead(&request, &control)?;
     let mut answer = serde_json::to_vec(&reply)?;
     answer.push(b'\n');
@@ -240,7 +242,18 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
         let control = control.try_clone()?;
         let (deadline, grace) = (request.deadline, request.grace);
         let ceiling = orders.resources.map(|it| Ceiling::new(it, orders.alone));
-        move || watch(pid, start + deadline, grace, ceiling, &control, &shared)
+        let alone = orders.alone;
+        move || {
+            watch(
+                pid,
+                start + deadline,
+                grace,
+                ceiling,
+                alone,
+                &control,
+                &shared,
+            )
+        }
     };
     std::thread::Builder::new().spawn(watcher)?;
 
@@ -253,6 +266,9 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
         (state.ended_for, state.over.take())
     };
     let (status, usage) = reap(pid, wall)?;
+    if orders.alone {
+        tree::send(-1, libc::SIGKILL);
+    }
     let (survivors, all_ended) = tree::kill_all_children();
     let exit = ended_for.unwrap_or(status);
     Ok(Reply::Ended {
@@ -336,23 +352,23 @@ fn watch(
     deadline: Instant,
     grace: Duration,
     ceiling: Option<Ceiling>,
+    alone: bool,
     control: &UnixStream,
     shared: &Shared,
 ) {
     let (cause, over) = wait_for_order(deadline, ceiling, control);
-    // What uses too much is not asked to come to an end.
-    let grace = if over.is_some() {
-        Duration::ZERO
-    } else {
-        grace
-    };
     let state = {
         let mut state = shared.lock();
         if state.ended {
             return;
         }
         state.ended_for = Some(cause);
-        state.over = over;
+        if over.is_some() {
+            // It is not asked to come to an end.
+            state.over = over;
+            kill(pid, alone);
+            return;
+        }
         // The group at once, then whoever left it.
         tree::send(-pid, libc::SIGTERM);
         tree::signal_descendants(tree::own_pid(), libc::SIGTERM);
@@ -375,9 +391,18 @@ fn watch(
             .unwrap_or_else(PoisonError::into_inner);
     }
     if !state.ended {
-        tree::send(-pid, libc::SIGKILL);
-        tree::signal_descendants(tree::own_pid(), libc::SIGKILL);
+        kill(pid, alone);
     }
+}
+
+/// Kills the tree. Where there is no other (`alone`), all at once, so that none can start more meanwhile.
+fn kill(pid: i32, alone: bool) {
+    if alone {
+        tree::send(-1, libc::SIGKILL);
+        return;
+    }
+    tree::send(-pid, libc::SIGKILL);
+    tree::signal_descendants(tree::own_pid(), libc::SIGKILL);
 }
 
 /// Whether the other end of the control socket is closed altogether, not only its input's end here.

@@ -98,6 +98,26 @@ pub(super) fn kill_adopted() {
     }
 }
 
+/// Whether bubblewrap made a namespace of process ids for this program: its first process is
+/// bubblewrap's, and this one the next. Elsewhere that is a thread of the kernel.
+pub(super) fn is_in_a_namespace() -> bool {
+    own_pid() == 2 && std::os::unix::process::parent_id() == 1
+}
+
+/// How many processes `/proc` shows.
+pub(super) fn count_all() -> u64 {
+    let is_number = |entry: &std::fs::DirEntry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .iter()
+            .all(u8::is_ascii_digit)
+    };
+    std::fs::read_dir("/proc").map_or(0, |entries| {
+        entries.flatten().filter(is_number).count() as u64
+    })
+}
+
 /// Every process below this one.
 pub(super) fn below_own() -> Vec<i32> {
     descendants(&all_processes(), own_pid())

@@ -13,6 +13,7 @@ mod conditions;
 mod decision;
 mod evaluate;
 mod experiments;
+mod gaming;
 mod guards;
 mod guests;
 mod hostile;
