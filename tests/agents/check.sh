@@ -274,8 +274,8 @@ check_agent() {
             ;;
         commit-and-stray)
             check "it ends in order" test "$code" -eq 0
-            check "the agent did commit" transcript 'create mode 100644 stray.txt'
-            check "that is named" says '^discard: it commits'
+            check "it cannot commit" transcript 'Read-only file system'
+            check "the other file is named" says '^discard: it changes more than the target: stray\.txt'
             check "the branch did not move" test "$(commits_on_branch)" -eq 0
             check "its commit is not kept" test -z "$(clean git log --format=%s --grep='by the agent' --all)"
             ;;
