@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, run};
+use super::{Context, Ui, run, ui};
 use crate::experiment::Id;
 use crate::failure::Failure;
 use crate::journal::{self, Depth, Position};
@@ -29,6 +29,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         progress.add(&item);
     })
     .map_err(Failure::from)?;
+    warn_of_damage(&context.ui, &found.id, progress.damaged);
     let best = progress
         .best
         .ok_or_else(|| no_baseline(&found.id.to_string()))?;
@@ -46,6 +47,16 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         context.ui.data(&best.commit);
     }
     Ok(())
+}
+
+/// Says that not all of a journal can be read.
+pub(super) fn warn_of_damage(ui: &Ui, id: &Id, damaged: u64) {
+    if damaged > 0 {
+        let lines = ui::count(damaged, "line", "lines");
+        ui.warning(&format!(
+            "{id}: {lines} of the journal cannot be read: `autoresearch results -x {id}` shows which"
+        ));
+    }
 }
 
 /// There is nothing yet that could be the best.

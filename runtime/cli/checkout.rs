@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diff::{Which, version};
+use super::diff::{Version, Which, version};
 use super::{Context, run};
 use crate::experiment::Id;
 use crate::failure::Failure;
@@ -28,11 +28,14 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let found = run::named_or_only(&project, arguments.experiment.as_ref())?;
     let directory = lexically(&project.base.join(&arguments.to));
     check(&directory, &arguments.to)?;
-    let to = version(&project, &found, arguments.n)?.to;
+    let Version { from, to } = version(&project, &found, arguments.n)?;
     project.repository.check_out(&directory, &to)?;
     let name = directory.display().to_string();
     let ui = &context.ui;
     ui.data(&name);
+    if from == to && arguments.n != Which::Best {
+        ui.warning("the try has no version of its own: this is the best one before it");
+    }
     ui.info(&format!("it is at {}, on no branch", git::short(&to)));
     let share = &found.experiment.workspace.share;
     if !share.is_empty() {

@@ -133,9 +133,12 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         .repository
         .diff(&from, &to, &paths, arguments.stat)?;
     if diff.is_empty() {
-        context
-            .ui
-            .info(&format!("{} changes nothing", which.name()));
+        let what = if from == to && which != Which::Best {
+            "has no version of its own: `autoresearch show` tells why"
+        } else {
+            "changes nothing"
+        };
+        context.ui.info(&format!("{} {what}", which.name()));
         return Ok(());
     }
     let screen = ui::screen(true);

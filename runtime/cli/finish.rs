@@ -139,6 +139,7 @@ fn kept(project: &Project, found: &Found) -> Result<Kept, Failure> {
     let mut progress = Progress::default();
     let mut keeps = Vec::new();
     let mut start = None;
+    let mut damaged = None;
     let beginning = Position::default();
     journal::scan(&found.directory, beginning, Depth::Whole, 1, |item| {
         progress.add(&item);
@@ -147,11 +148,22 @@ fn kept(project: &Project, found: &Found) -> Result<Kept, Failure> {
                 start.get_or_insert(baseline.commit);
             }
             Item::Tried(tried) if tried.status() == Status::Keep => keeps.push(tried),
-            _ => {}
+            Item::Damaged(damage) => damaged = damaged.or(Some(damage.line)),
+            Item::Tried(_) => {}
         }
     })
     .map_err(Failure::from)?;
     let id = found.id.to_string();
+    if let Some(line) = damaged {
+        return Err(Failure::new(
+            Exit::Failure,
+            format!("line {line} of the journal of `{id}` cannot be read, so that it is not known what was kept"),
+        )
+        .hint(format!(
+            "mend or remove the line in `{}`, or merge the experiment's branch yourself",
+            journal::path(&found.directory).display()
+        )));
+    }
     let (Some(start), Some(best)) = (start, &progress.best) else {
         return Err(no_baseline(&id));
     };

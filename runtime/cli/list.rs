@@ -65,7 +65,13 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
                     best(history)
                 ));
             }
-            Err(error) => ui.warning(&format!("{id}: {error}")),
+            Err(error) => {
+                ui.data(&format!(
+                    "{id:<width$}  {:>5}  {:>5}  unreadable{running}",
+                    "?", "?"
+                ));
+                ui.warning(&format!("{id}: {error}"));
+            }
         }
     }
     Ok(())

@@ -39,8 +39,8 @@ impl Output {
         let Some(path) = path else {
             return Ok(Self::Standard(context.ui.clone()));
         };
-        let path = context.path.join(path);
         let name = path.display().to_string();
+        let path = context.path.join(path);
         // What a link leads to is written, not the link.
         let path = path.canonicalize().unwrap_or(path);
         match path.metadata() {
@@ -179,7 +179,8 @@ pub(super) fn io_error(error: &anyhow::Error) -> Option<&std::io::Error> {
 }
 
 fn exists(name: &str) -> Failure {
-    Failure::input(format!("`{name}` exists")).hint("give `--force` to replace it, or name another")
+    Failure::input(format!("`{name}` exists"))
+        .hint("name another, or replace it: `results` does with `--force`")
 }
 
 fn cannot_write(name: &str, error: &std::io::Error) -> Failure {

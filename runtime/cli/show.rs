@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, run, ui};
+use super::{Context, best, run, ui};
 use crate::decision::{Evidence, number, quantity};
 use crate::experiment::Id;
 use crate::failure::{Exit, Failure};
@@ -48,6 +48,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     }
     let unit = progress.unit;
     let ui = &context.ui;
+    best::warn_of_damage(ui, &found.id, progress.damaged);
     let data = |name: &str, value: &str| ui.data(&format!("{name:<10} {value}"));
     data(&format!("try {n}"), &candidate.description);
     if let Some(mended) = candidate.mends {
@@ -59,6 +60,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     }
     match &judged {
         Some((time, judged)) => show_verdict(&data, time, judged, &unit),
+        None if progress.damaged > 0 => data("verdict", "none that can be read"),
         None => data("verdict", "none yet"),
     }
     let commit = judged
@@ -81,7 +83,15 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     if logs.is_dir() {
         data("logs", &logs.display().to_string());
     }
-    ui.hint(&format!("`autoresearch diff {n}` shows what it changed"));
+    if is_here && commit != candidate.parent {
+        let which = match project.ids().len() {
+            1 => String::new(),
+            _ => format!(" -x {}", found.id),
+        };
+        ui.hint(&format!(
+            "`autoresearch diff {n}{which}` shows what it changed"
+        ));
+    }
     Ok(())
 }
 

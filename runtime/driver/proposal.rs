@@ -384,7 +384,6 @@ impl Lab<'_> {
 
     /// Worktrees at the incumbent, and what the next try is to be called.
     fn place(&self, history: &History, incumbent: &Incumbent) -> Result<Place, Failure> {
-        let started = Instant::now();
         self.check_git()?;
         let (tree, incumbent_tree) = self.trees(&incumbent.commit)?;
         let incumbent_contents = self.incumbent_contents(&tree)?;
@@ -401,7 +400,6 @@ impl Lab<'_> {
             tree,
             incumbent_tree,
             incumbent_contents,
-            started,
         })
     }
 
@@ -454,7 +452,6 @@ struct Place {
     tree: Tree,
     incumbent_tree: Option<Tree>,
     incumbent_contents: Contents,
-    started: Instant,
 }
 
 impl Place {
@@ -501,7 +498,7 @@ impl Place {
             incumbent_contents: self.incumbent_contents,
             candidate_tree: Some(self.tree).filter(|_| fit),
             incumbent_tree: self.incumbent_tree,
-            started: self.started,
+            started: Instant::now(),
             stamps: (None, None),
             reports: Vec::new(),
             incumbent_reports: Vec::new(),

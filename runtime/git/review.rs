@@ -32,11 +32,18 @@ impl Repository {
         paths: &[PathBuf],
         stat: bool,
     ) -> Result<Vec<u8>, GitError> {
-        let form = if stat { "--stat=100" } else { "--patch" };
+        // What can carry any bytes is a patch always.
+        let form: &[&str] = if stat {
+            &["--stat=100"]
+        } else {
+            &["--patch", "--binary"]
+        };
         let output = succeed(
             "diff",
             self.git()
-                .args(["diff", form, "--binary", "--no-ext-diff", "--no-textconv"])
+                .arg("diff")
+                .args(form)
+                .args(["--no-ext-diff", "--no-textconv"])
                 .args(["--no-color", "--no-renames"])
                 .args(["--src-prefix=a/", "--dst-prefix=b/", from, to, "--"])
                 .args(paths),

@@ -1,7 +1,7 @@
 //! The course of an experiment drawn with characters: the best value so far as a line of Braille dots,
 //! each try as a mark.
 
-use super::{Curve, Status};
+use super::{Curve, Point, Status};
 use crate::decision::number;
 
 /// Dots in a character, across and down.
@@ -39,10 +39,7 @@ pub fn plot(curve: &Curve, width: usize, height: usize) -> Vec<String> {
     let dots = (columns * ACROSS - 1) as f64;
     let x = |n: u64| round((n - first) as f64 / (last - first) as f64 * dots);
     // What was not measured has a line of its own.
-    let unmeasured = curve
-        .points
-        .iter()
-        .any(|point| point.status == Status::Crash);
+    let unmeasured = curve.points.iter().any(is_unmeasured);
     let rows = ((height - usize::from(unmeasured)) * DOWN - 1) as f64;
     // Of values so far apart that their difference is infinite, each is halved.
     let share = |value: f64| (high / 2.0 - value / 2.0) / (high / 2.0 - low / 2.0);
@@ -67,7 +64,7 @@ pub fn plot(curve: &Curve, width: usize, height: usize) -> Vec<String> {
         let (mark, row) = match (point.status, point.value) {
             (Status::Keep, Some(value)) => (KEEP, y(value) / DOWN),
             (Status::Discard, Some(value)) => (DISCARD, y(value) / DOWN),
-            (Status::Crash, _) => (NOT_MEASURED, height - 1),
+            _ if is_unmeasured(point) => (NOT_MEASURED, height - 1),
             _ => continue,
         };
         canvas.mark(column, row, mark);
@@ -89,6 +86,14 @@ pub fn plot(curve: &Curve, width: usize, height: usize) -> Vec<String> {
     lines.push(format!("{:label_width$} └{}", "", "─".repeat(columns)));
     lines.push(format!("{:label_width$}  {from}{to:>gap$}", ""));
     lines
+}
+
+fn is_unmeasured(point: &Point) -> bool {
+    match point.status {
+        Status::Crash => true,
+        Status::Discard => point.value.is_none(),
+        _ => false,
+    }
 }
 
 #[expect(

@@ -301,7 +301,7 @@ fn a_file_is_written_as_a_whole_or_not_at_all() {
     let before = everything(&place);
     place.write("taken.csv", "mine");
     for (path, words) in [
-        ("taken.csv", "`./taken.csv` exists"),
+        ("taken.csv", "`taken.csv` exists"),
         ("no/such/x.csv", "there is no directory `./no/such`"),
         (".", "is a directory"),
     ] {

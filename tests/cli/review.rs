@@ -282,7 +282,7 @@ fn finish_refuses_what_it_cannot_do_before_it_makes_anything() {
     place.write("taken.md", "mine");
     let before = place.git(&["for-each-ref"]);
     for (arguments, words) in [
-        (&["--summary", "taken.md"][..], "`./taken.md` exists"),
+        (&["--summary", "taken.md"][..], "`taken.md` exists"),
         (&["--summary", "no/x.md"], "there is no directory"),
         (&["--branch", "a..b"], "`a..b` cannot be a branch's name"),
         (&["--branch", "@{-1}"], "cannot be a branch's name"),

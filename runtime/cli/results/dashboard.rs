@@ -118,7 +118,7 @@ pub(super) fn places(project: &Project, domain: Option<&str>) -> Result<Vec<Plac
         domains.dedup();
         let there = match domains.as_slice() {
             [] => "there is no experiment here yet; make one with `autoresearch init`".to_owned(),
-            domains => format!("there are {}", domains.join(", ")),
+            domains => format!("the domains are {}", domains.join(", ")),
         };
         return Err(Failure::new(
             Exit::Input,

@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) damages: Vec<Damage>,
     /// The tries that are shown, the oldest first.
     pub(super) tries: VecDeque<Tried>,
+    /// How many there are with the status that is asked for.
+    pub(super) chosen: u64,
     /// Where reading goes on.
     pub(super) position: Position,
 }
@@ -49,6 +51,7 @@ impl Seen {
             seen.curve.add(&item);
             match item {
                 Item::Tried(tried) if status.is_none_or(|status| tried.status() == status) => {
+                    seen.chosen += 1;
                     seen.tries.push_back(tried);
                     if seen.tries.len() > limit {
                         seen.tries.pop_front();
@@ -118,14 +121,22 @@ pub(super) fn in_terminal(place: &Place, seen: &Seen, screen: Screen) -> String 
     let activity = activity_of(place, &seen.progress);
     let mut text = terminal::heading(&id, activity, &seen.progress, &seen.curve, screen);
     let tries: Vec<Tried> = seen.tries.iter().cloned().collect();
+    if tries.is_empty() && seen.progress.tries > 0 {
+        text.push_str("\nno try has this verdict\n");
+    }
     if !tries.is_empty() {
         text.push('\n');
         text.push_str(&terminal::tries(&tries, &seen.progress, screen));
-        let left_out = seen.progress.tries - tries.len() as u64;
+        let left_out = seen.chosen - tries.len() as u64;
         if left_out > 0 {
+            let kept = if seen.chosen == seen.progress.tries {
+                "; `--status keep` what was kept"
+            } else {
+                ""
+            };
             text.push_str(&format!(
-                "({left_out} more: `--limit {}` or another format shows them; `--status keep` what was kept)\n",
-                seen.progress.tries
+                "({left_out} more: `--limit {}` or another format shows them{kept})\n",
+                seen.chosen
             ));
         }
     }

@@ -45,14 +45,15 @@ pub(in crate::cli) struct Args {
     /// Replace FILE
     #[arg(long, requires = "output")]
     force: bool,
-    /// Show the last N tries only [default: all; on a terminal 20, on a page 2000]
+    /// Show the last N tries only, or of a dashboard the first N experiments [default: all; on a
+    /// terminal 20 tries, on a page 2000]
     #[arg(long, short = 'n', value_name = "N")]
     limit: Option<NonZeroUsize>,
     /// Show tries with this verdict only
     #[arg(long, value_enum)]
     status: Option<Status>,
     /// Go on showing tries as they are judged, until Ctrl-C
-    #[arg(long, conflicts_with_all = ["format", "output", "dashboard", "domain"])]
+    #[arg(long, conflicts_with_all = ["format", "output", "dashboard", "domain", "json"])]
     follow: bool,
     /// Serve it to browsers on this machine as a page that follows what goes on, until Ctrl-C
     #[arg(long, conflicts_with_all = ["format", "output", "follow", "json"])]
@@ -77,14 +78,14 @@ enum Format {
     Json,
     /// One file to be opened in a browser
     Html,
-    /// For the notebook of karpathy/autoresearch: its results.tsv
+    /// For the notebook of karpathy/autoresearch: its results.tsv (also for FILE.tsv)
     Karpathy,
 }
 
 impl Format {
     /// What a file is called.
     fn of(path: &std::path::Path) -> Option<Self> {
-        match path.extension()?.to_str()? {
+        match path.extension()?.to_str()?.to_lowercase().as_str() {
             "csv" => Some(Format::Csv),
             "md" | "markdown" => Some(Format::Markdown),
             "json" => Some(Format::Json),
@@ -145,7 +146,14 @@ pub(in crate::cli) fn run(context: &Context, arguments: &Args) -> anyhow::Result
             && arguments.domain.is_none()
             && project.ids().len() == 1
     };
-    let shown = if arguments.asks_for_tries() || only() {
+    // So many tries are asked for.
+    let limited = || {
+        arguments.limit.is_some()
+            && !arguments.dashboard
+            && arguments.domain.is_none()
+            && project.ids().len() == 1
+    };
+    let shown = if arguments.asks_for_tries() || only() || limited() {
         let place = place(&project, arguments.experiment.as_ref())?;
         if arguments.follow {
             follow::run(context, &place, arguments)
