@@ -10,12 +10,18 @@ use std::path::{Path, PathBuf};
 
 /// Who alone may contain a text, by paths below `runtime/`.
 const ONLY: &[(&str, &[&str])] = &[
-    ("wasmtime", &["host/", "lib.rs"]),
+    ("wasmtime::", &["host/", "lib.rs"]),
     ("hyper", &["server.rs"]),
     ("TcpListener", &["server.rs"]),
-    ("Command::new(", &["process/", "git/"]),
+    (
+        "Command::new(",
+        &["process/", "git/", "sandbox/bubblewrap.rs"],
+    ),
     ("\"git\"", &["git/"]),
-    ("unsafe {", &["process/", "host/cache.rs"]),
+    (
+        "unsafe {",
+        &["process/", "sandbox/kernel.rs", "host/cache.rs"],
+    ),
     ("std::io::stdout", &["cli/ui.rs"]),
     ("std::io::stderr", &["cli/ui.rs"]),
     ("indicatif", &["cli/live.rs"]),

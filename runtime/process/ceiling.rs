@@ -36,8 +36,7 @@ impl Ceiling {
         Self {
             resources,
             alone,
-            // SAFETY: the call takes nothing and cannot fail.
-            unlimited: unsafe { libc::geteuid() } == 0,
+            unlimited: tree::is_administrator(),
             since: Instant::now(),
             disk_reserve: free_bytes().map_or(0, |free| (free / 2).min(DISK_RESERVE)),
         }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::{Captured, Command, CommandLine, Launcher};
+use super::{Captured, Command, CommandLine, Launcher, tree};
 #[cfg(target_os = "linux")]
 use crate::sandbox::kernel;
 use crate::sandbox::{Resources, Tier};
@@ -105,6 +105,25 @@ impl Start {
             _temporary: Some(temporary),
             ..plain
         })
+    }
+
+    /// Gives the launcher precedence over its command, which could otherwise start processes faster than
+    /// anybody gets to look. Only for the administrator, whom the kernel holds to no number of them and
+    /// lets do this.
+    pub(super) fn keep_in_front(&self, starting: &mut std::process::Command) {
+        #[cfg(target_os = "linux")]
+        if self.in_bubblewrap && tree::is_administrator() {
+            use std::os::unix::process::CommandExt;
+            // SAFETY: the closure makes one system call, which may fail.
+            unsafe {
+                starting.pre_exec(|| {
+                    let _ = kernel::take_precedence(true);
+                    Ok(())
+                });
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = starting;
     }
 
     pub(super) fn program(&self) -> &OsStr {

@@ -209,6 +209,10 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
                 mask.apply()?;
             }
             #[cfg(target_os = "linux")]
+            if alone {
+                kernel::take_precedence(false)?;
+            }
+            #[cfg(target_os = "linux")]
             if let Some(resources) = &resources {
                 kernel::limit(resources, alone)?;
             }
@@ -252,7 +256,7 @@ fn lead(request: &Request, control: &UnixStream) -> std::io::Result<Reply> {
                 alone,
                 &control,
                 &shared,
-            )
+            );
         }
     };
     std::thread::Builder::new().spawn(watcher)?;

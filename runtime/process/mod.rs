@@ -257,6 +257,7 @@ pub fn run(
         .stderr(Stdio::piped())
         // So that a terminal's interrupt reaches the host alone, which then decides.
         .process_group(0);
+    confined.keep_in_front(&mut starting);
     let mut child = start(&mut starting).map_err(|error| {
         if command.directory.is_dir() {
             RunError::Launcher(error.to_string())

@@ -104,6 +104,12 @@ pub(super) fn is_in_a_namespace() -> bool {
     own_pid() == 2 && std::os::unix::process::parent_id() == 1
 }
 
+/// Whether this is the system's administrator.
+pub(super) fn is_administrator() -> bool {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 /// How many processes `/proc` shows.
 pub(super) fn count_all() -> u64 {
     let is_number = |entry: &std::fs::DirEntry| {

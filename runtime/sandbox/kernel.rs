@@ -252,6 +252,23 @@ fn program(filter: Filter) -> Result<BpfProgram, String> {
     .map_err(|error| error.to_string())
 }
 
+/// Lets this process and all that it starts run before all others, or like all others.
+pub(crate) fn take_precedence(does: bool) -> std::io::Result<()> {
+    let (policy, priority) = if does {
+        (libc::SCHED_RR, 1)
+    } else {
+        (libc::SCHED_OTHER, 0)
+    };
+    // SAFETY: the structure is plain data, for which zeroes are valid.
+    let mut parameters: libc::sched_param = unsafe { std::mem::zeroed() };
+    parameters.sched_priority = priority;
+    // SAFETY: the pointer outlives the call.
+    if unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) } < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Limits what each process of a command uses: this process, and all that it becomes and starts.
 /// Between fork and exec. `alone` says that no process of the user's besides counts.
 pub(crate) fn limit(resources: &Resources, alone: bool) -> std::io::Result<()> {

@@ -1008,13 +1008,13 @@ fn a_target_that_became_something_else_is_told() {
 #[test]
 fn a_command_may_do_to_its_worktree_what_it_likes() {
     for mischief in [
-        "echo mess > other; echo mess > t; echo new > untracked; rm -f .git",
-        "rm -rf ./* .git",
+        "echo mess > other; echo new > untracked; rm -f .git",
+        "rm -rf other .git",
         "git -c user.name=A -c user.email=a@b commit --quiet --allow-empty --message=mine; git branch --force theirs",
         "mkdir deep; chmod 500 deep; rm other; mkdir other",
-        "rm t; ln -s /etc/passwd t",
+        "mv other ..; ln -s /etc/passwd other",
         "git update-index --assume-unchanged other; echo mess > other",
-        "git update-index --skip-worktree other t; rm other t",
+        "git update-index --skip-worktree other t; rm other",
     ] {
         let place = Place::new(&[("t", "n: 100\n"), ("other", "other\n")]);
         let eval = format!("[ \"$(cat other)\" = other ] && cat t; {mischief}");
@@ -1045,6 +1045,30 @@ fn a_command_may_do_to_its_worktree_what_it_likes() {
         after.remove(".git/config");
         assert_same(&after, &before);
         assert_consistent(&place, "custom/t-command");
+    }
+}
+
+#[test]
+fn what_is_judged_is_what_was_committed() {
+    for change in ["echo mess > t", "rm t", "rm t; ln -s /etc/passwd t"] {
+        let place = Place::new(&[("t", "n: 100\n")]);
+        let eval = format!("cat t; grep -q 50 t && {{ {change}; }}; true");
+        let arguments = [
+            "init",
+            "-t",
+            "t",
+            "--eval",
+            &eval,
+            "--metric",
+            "n",
+            "--direction",
+            "lower",
+        ];
+        place.run(&arguments).succeeds();
+        place.write("t", "n: 50\n");
+        assert_eq!(verdict(&place), "crash", "{change}");
+        place.write("t", "n: 90\n");
+        assert_eq!(verdict(&place), "keep", "{change}");
     }
 }
 
