@@ -85,6 +85,7 @@ fn a_diff_can_be_applied() {
     assert!(discarded.contains("+l 25\n"), "{discarded}");
     let stat = place.run(&["diff", "2", "--stat"]).succeeds();
     assert!(stat.contains("t | 4 ++++"), "{stat}");
+    assert!(!stat.contains("diff --git"), "{stat}");
     each([("0", 2), ("x", 2), ("99", 3)], |(n, code)| {
         let failed = place.run(&["diff", n]);
         assert_eq!(
@@ -305,6 +306,32 @@ fn finish_refuses_what_it_cannot_do_before_it_makes_anything() {
     assert!(place.read("pr.md").starts_with("# Improve"));
     let nothing = sized(&[]);
     nothing.run(&["finish"]).fails(3, "nothing was kept");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_left_out_in_silence() {
+    let place = night();
+    let path = format!("{DIRECTORY}/journal.jsonl");
+    let text = place.read(&path);
+    let mut lines: Vec<&str> = text.lines().collect();
+    let kept = lines
+        .iter()
+        .position(|line| line.contains("\"verdict\":\"keep\""))
+        .unwrap();
+    lines[kept] = "{";
+    place.write(&path, format!("{}\n", lines.join("\n")));
+    let before = place.git(&["for-each-ref"]);
+    let words = format!("line {} of the journal", kept + 1);
+    place.run(&["finish"]).fails(1, &words);
+    assert_eq!(place.git(&["for-each-ref"]), before);
+    for command in [&["best"][..], &["show", "1"]] {
+        let outcome = place.run(command);
+        assert_eq!(outcome.code, 0, "{outcome:#?}");
+        assert!(
+            outcome.stderr.contains("warning: "),
+            "{command:?} {outcome:#?}"
+        );
+    }
 }
 
 #[test]
