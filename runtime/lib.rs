@@ -98,22 +98,24 @@
 //! 5. What judges is out of the candidate's reach: the experiment and the evaluator are read from
 //!    the user's checkout, every other file of a worktree comes from the incumbent, is shared from
 //!    the checkout, or is one that git ignores: build caches stay, and a candidate could leave
-//!    something in them.
+//!    something in them. `.github/SECURITY.md` has what candidates may try, each tried by a test.
 //! 6. Nothing from a guest, a command or an agent is believed unchecked: numbers are finite, names
 //!    declared, sizes bounded, and control characters removed before a terminal, a log or a prompt sees
 //!    them. In a prompt it is quoted: data, never an instruction.
 //! 7. Deny by default: a component gets its candidate's directory read-only, clocks and randomness,
 //!    the commands that the owner bound and, if it says that it asks one, the owner's language model;
 //!    no network, environment or standard input.
-//! 8. A command is native code and runs as the user; its process tree is ended, and nothing else
-//!    confines it yet. Each row of the journal says so (`sandbox`).
+//! 8. A command is native code: what confines it is the operating system ([`sandbox`]), and what that
+//!    reached stands in each row of the journal. In bubblewrap a worktree is seen in the place of the
+//!    checkout; the launcher is inside, and out of its command's reach. What is judged is what was
+//!    committed: a target that is another after it was measured is a crash.
 //! 9. Every persisted format carries a version; unknown keys are errors.
 //! 10. Timings are compared only within one host, and kept candidates only within one pairing: giving
 //!     up may look at what the same session measured before. No two measurements of one user run at
 //!     once ([`measuring`]).
 //!
-//! `unsafe` stands in [`process`], where the operating system's calls are, and in `host::cache`,
-//! which loads the code that it compiled itself.
+//! `unsafe` stands in [`process`] and `sandbox::kernel`, where the operating system's calls are, and in
+//! `host::cache`, which loads the code that it compiled itself.
 
 pub mod activity;
 pub mod agent;

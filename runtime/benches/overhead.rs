@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use autoresearch::catalog;
 use autoresearch::host::{Host, Limits};
 use autoresearch::process::{self, Cancel, CommandLine, Launcher};
+use autoresearch::sandbox::{Confinement, Kind, Rules, Sandbox, Site, Tier, Widening};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
 const PAIRS: usize = 101;
@@ -40,6 +41,7 @@ fn main() {
     starting(&place);
     evaluating(&place);
     hosting(&place);
+    confining(&place);
     judging(&place);
     looping(&place);
     memory(&place);
@@ -315,6 +317,53 @@ fn turn_by_hand(place: &Place, agent: Option<&str>) -> Duration {
         .command("git")
         .args(["reset", "--quiet", "--hard", "HEAD~1"]));
     start.elapsed()
+}
+
+/// A command in a sandbox, beside the same without.
+fn confining(place: &Place) {
+    let line = CommandLine::from_list(vec!["/bin/true".to_owned()]).unwrap();
+    let environment = [("PATH".into(), std::env::var_os("PATH").unwrap())];
+    let run = |confinement: &Confinement| {
+        let command = process::Command {
+            confinement,
+            line: &line,
+            directory: &place.project(),
+            environment: &environment,
+            cpus: &[],
+            deadline: Duration::from_mins(1),
+            grace: Duration::from_secs(1),
+            output_limit: 1 << 16,
+            input: None,
+            transcript: None,
+        };
+        let output = process::run(&Launcher::at(PROGRAM), &command, &Cancel::default()).unwrap();
+        assert_eq!(output.exit, process::Exit::Code(0), "{output:?}");
+        output.usage.wall_ns
+    };
+    let none = Confinement::none();
+    for tier in [Tier::Bubblewrap, Tier::Landlock] {
+        let name = format!("a command in {}", tier.name());
+        let sandbox = match Sandbox::at(tier) {
+            Ok(sandbox) => sandbox,
+            Err(why) => {
+                println!("{name:<58} {why}");
+                continue;
+            }
+        };
+        let site = Site::Directory(place.project());
+        let kind = Kind::Evaluation(Limits::default().resources());
+        let rules = Rules::new(site, kind, &Widening::default(), &place.project());
+        let confinement = Confinement::new(&sandbox, rules);
+        let mut inside = [Vec::new(), Vec::new()];
+        let [of_it, of_none] = &mut inside;
+        compare(
+            &name,
+            || of_it.push(Duration::from_nanos(run(&confinement))),
+            || of_none.push(Duration::from_nanos(run(&none))),
+        );
+        let [mut of_it, mut of_none] = inside;
+        report("  the time that is measured", &mut of_it, &mut of_none);
+    }
 }
 
 /// Peak resident memory, as the launcher sees it.

@@ -80,12 +80,26 @@ impl Sandbox {
         }
     }
 
+    /// One of them, or why it is not to be had here.
+    pub fn at(tier: Tier) -> Result<Self, String> {
+        static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        let program = match tier {
+            Tier::Bubblewrap => FOUND.get_or_init(bubblewrap::find).clone()?,
+            Tier::Landlock if !has_landlock() => return Err("there is no Landlock".to_owned()),
+            Tier::Landlock | Tier::None => PathBuf::new(),
+        };
+        Ok(Self {
+            tier,
+            program,
+            shortfall: None,
+        })
+    }
+
     /// Tries what works here. Where the best is wanted, `AUTORESEARCH_SANDBOX` may ask for more or less.
     ///
     /// # Errors
     /// Where a sandbox is required and there is none.
     pub fn find(demand: Demand) -> Result<Self, Failure> {
-        static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let demand = match (demand, directories::sandbox()) {
             (Demand::Best, Some(word)) => Demand::from_str(&word, true).map_err(|_| {
                 Failure::input(format!(
@@ -99,23 +113,10 @@ impl Sandbox {
         if demand == Demand::Off {
             return Ok(Self::off());
         }
-        let sandbox = match FOUND.get_or_init(bubblewrap::find).clone() {
-            Ok(program) => Self {
-                tier: Tier::Bubblewrap,
-                program,
-                shortfall: None,
-            },
-            Err(why) if has_landlock() => Self {
-                tier: Tier::Landlock,
-                program: PathBuf::new(),
-                shortfall: Some(why),
-            },
-            Err(why) => Self {
-                tier: Tier::None,
-                program: PathBuf::new(),
-                shortfall: Some(why),
-            },
-        };
+        let sandbox = Self::at(Tier::Bubblewrap).unwrap_or_else(|why| Self {
+            shortfall: Some(why),
+            ..Self::at(Tier::Landlock).unwrap_or(Self::off())
+        });
         match (demand, sandbox.tier) {
             (Demand::Required, Tier::None) => Err(Failure::new(
                 Exit::Environment,
