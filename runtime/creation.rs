@@ -10,6 +10,7 @@ use crate::evaluator::Given;
 use crate::experiment::{Call, DEFAULT_BUDGET, DecisionSettings, Experiment, Id};
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::grants::{self, Approval, Lock, Standing};
 use crate::guard::Guard;
 use crate::host::{Host, Limits};
 use crate::instrument::Instrument;
@@ -56,6 +57,8 @@ pub struct Wanted {
     pub parameters: BTreeMap<String, Given>,
     /// What the agent must not do, for program.md.
     pub constraints: Option<String>,
+    /// Whether another component than was approved under the same reference is approved.
+    pub accept: bool,
 }
 
 /// An experiment to be made.
@@ -66,6 +69,7 @@ pub struct Plan {
     experiment: Experiment,
     parameters: BTreeMap<String, Given>,
     constraints: Option<String>,
+    accept: bool,
 }
 
 impl Plan {
@@ -86,6 +90,7 @@ impl Plan {
             experiment,
             parameters: wanted.parameters,
             constraints: wanted.constraints,
+            accept: wanted.accept,
         })
     }
 
@@ -197,7 +202,7 @@ pub fn create(
     notify: &Notify,
     cancel: &Cancel,
 ) -> Result<Found, Failure> {
-    let constraints = plan.constraints.clone();
+    let (constraints, accept) = (plan.constraints.clone(), plan.accept);
     let found = plan.check(host, project)?;
     let lab = Lab::open(
         host,
@@ -208,6 +213,14 @@ pub fn create(
         Notify::clone(notify),
         cancel.clone(),
     )?;
+    let mut lock = Lock::read(found.experiments())?;
+    let approvals: Vec<Approval> = lab.instruments().filter_map(Approval::wanted).collect();
+    for wanted in &approvals {
+        let standing = lock.standing(wanted);
+        if matches!(standing, Standing::Changed(_)) && !accept {
+            return Err(grants::refusal(wanted, standing));
+        }
+    }
     let held = lab.workspace().hold()?;
     if is_taken(&found.directory) {
         return Err(exists(&found.id, &found.directory));
@@ -220,6 +233,12 @@ pub fn create(
             notify(Notice::Baseline(&baseline));
             notify(Notice::Guards(&baseline.guards));
             write(project, &found, &lab, constraints.as_deref())?;
+            for wanted in &approvals {
+                if lock.standing(wanted) != Standing::Approved {
+                    lock.approve(wanted)?;
+                    notify(Notice::Approved(wanted));
+                }
+            }
             let mut journal = Journal::open(&found.directory)?;
             lab.start(&mut journal, baseline)
         });
@@ -263,6 +282,7 @@ impl Undo {
             "lock",
             "runs/0000/baseline.log",
             "../../.gitignore",
+            "../../evaluators.lock",
         ];
         let new = |path: &PathBuf| path.symlink_metadata().is_err();
         Self {

@@ -27,6 +27,7 @@
 //! | [`workspace`] | the target, in the checkout and in the worktrees |
 //! | [`detour`] | installed dependencies that lead back into the checkout |
 //! | [`instrument`] | an evaluator made ready to be called |
+//! | [`grants`] | what evaluators by others were approved to have |
 //! | [`guard`] | an evaluator made ready for what must hold besides the objective |
 //! | [`files`] | writing files as a whole |
 //! | [`lock`] | one process at a time |
@@ -135,6 +136,7 @@ pub mod failure;
 pub mod files;
 pub mod finish;
 pub mod git;
+pub mod grants;
 pub mod guard;
 pub mod host;
 pub mod import;

@@ -74,6 +74,14 @@ pub struct Found {
     pub experiment: Experiment,
 }
 
+impl Found {
+    /// The directory that holds the experiments.
+    pub fn experiments(&self) -> &Path {
+        let above = self.directory.parent().and_then(Path::parent);
+        above.unwrap_or(&self.directory)
+    }
+}
+
 impl Project {
     /// The project around a directory: the nearest one above it that has experiments, or itself.
     pub fn find(directory: &Path) -> Result<Self, Failure> {

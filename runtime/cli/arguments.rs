@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{MAIN_SEPARATOR, Path};
 use std::time::Duration;
 
+use super::approval::Accept;
 use crate::catalog;
 use crate::decision::MinImprovement;
 use crate::environment::Environment;
@@ -57,6 +58,8 @@ pub(super) struct EvaluatorArgs {
     /// Confine commands: `required` runs none outside a sandbox [default: best]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(super) sandbox: Option<Demand>,
+    #[command(flatten)]
+    pub(super) accept: Accept,
     /// Have this agent answer where the evaluator asks a language model: claude, codex, gemini or
     /// opencode [default: the first of them that is installed]
     #[arg(long, value_name = "NAME")]

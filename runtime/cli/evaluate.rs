@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Context;
 use super::arguments::EvaluatorArgs;
+use super::{Context, approval};
 use crate::conditions::Conditions;
 use crate::directories;
 use crate::evaluator::Value;
@@ -13,6 +13,7 @@ use crate::host::EvaluateError;
 use crate::instrument::{self, Instrument, Surroundings};
 use crate::measure::{Diagnostic, Measurement};
 use crate::measuring::Measuring;
+use crate::project::DIRECTORY;
 use crate::sandbox::{Confinement, Kind, Rules, Sandbox, Site};
 
 /// Measure a directory once, change nothing, and print `name: value` lines
@@ -52,6 +53,13 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         ..experiment.objective.call()
     };
     let instrument = Instrument::load(&host, &experiment, &call, &directory)?;
+    let experiments = directory.join(DIRECTORY);
+    approval::of_call(
+        context,
+        &instrument,
+        &experiments,
+        arguments.evaluator.accept,
+    )?;
     let descriptor = instrument.evaluator.descriptor();
     if let Some(name) = &experiment.objective.metric {
         instrument::check_metric(descriptor, name)?;

@@ -1,13 +1,17 @@
 //! `evaluator`: look at evaluators.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::Context;
 use crate::catalog::{self, Component};
 use crate::evaluator::Descriptor;
 use crate::failure::Failure;
+use crate::grants::{Approval, Lock, Standing};
 use crate::host::{Evaluator, Host, Limits};
 use crate::instrument::load_evaluator;
+use crate::project::DIRECTORY;
 
 /// Look at evaluators
 #[derive(Debug, clap::Subcommand)]
@@ -41,9 +45,14 @@ pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
         Command::Inspect(arguments) => {
             let (component, evaluator) = load(context, &host, &arguments.evaluator)?;
             if arguments.json {
-                context.ui.json(&as_json(&component, &evaluator));
+                let approval = approval(context, &component, &evaluator)?;
+                let mut value = as_json(&component, &evaluator);
+                if let Some(value) = value.as_object_mut() {
+                    value.insert("approval".to_owned(), approval.into());
+                }
+                context.ui.json(&value);
             } else {
-                inspect(context, &component, &evaluator);
+                inspect(context, &component, &evaluator)?;
             }
         }
     }
@@ -100,7 +109,7 @@ fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Fail
     Ok(())
 }
 
-fn inspect(context: &Context, component: &Component, evaluator: &Evaluator) {
+fn inspect(context: &Context, component: &Component, evaluator: &Evaluator) -> Result<(), Failure> {
     let descriptor = evaluator.descriptor();
     let data = |line: &str| context.ui.data(line);
     data(&format!("{} {}", descriptor.name, descriptor.version));
@@ -172,6 +181,11 @@ fn inspect(context: &Context, component: &Component, evaluator: &Evaluator) {
         data(&format!("  {grant}"));
     }
     data("");
+    data(&format!(
+        "approval  {}",
+        approval(context, component, evaluator)?
+    ));
+    data("");
     data("imports");
     for import in evaluator.imports() {
         data(&format!("  {import}"));
@@ -179,6 +193,40 @@ fn inspect(context: &Context, component: &Component, evaluator: &Evaluator) {
     data("");
     data(&format!("size    {} bytes", component.bytes.len()));
     data(&format!("sha256  {}", component.digest));
+    Ok(())
+}
+
+/// What was approved of it in the project around.
+fn approval(
+    context: &Context,
+    component: &Component,
+    evaluator: &Evaluator,
+) -> Result<String, Failure> {
+    if !catalog::is_path(&component.reference) {
+        return Ok("it comes with the program".to_owned());
+    }
+    let lock = Lock::read(&context.path.join(DIRECTORY))?;
+    let descriptor = evaluator.descriptor();
+    let as_it_is = Approval {
+        reference: component.reference.clone(),
+        name: descriptor.name.clone(),
+        version: descriptor.version.clone(),
+        sha256: component.digest.clone(),
+        commands: BTreeSet::new(),
+        model: false,
+    };
+    Ok(
+        match (
+            lock.standing(&as_it_is),
+            lock.approved(&component.reference),
+        ) {
+            (Standing::Approved, Some(approved)) => approved.grants(),
+            (Standing::Changed(before), _) => {
+                format!("for another component: {}", before.changes(&as_it_is))
+            }
+            _ => "none in this project".to_owned(),
+        },
+    )
 }
 
 fn describe(context: &Context, description: &str) {

@@ -106,6 +106,7 @@ impl Place {
             experiment,
             parameters: evaluator.parameters()?,
             constraints: constraints.map(str::to_owned),
+            accept: evaluator.accept.accept,
         };
         Plan::new(project, wanted)
     }

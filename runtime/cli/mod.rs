@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, `ui` alone writes to the terminal.
 
+mod approval;
 mod arguments;
 mod best;
 mod checkout;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Context, run, ui};
+use super::approval::Accept;
+use super::{Context, approval, run, ui};
 use crate::decision::{Assessment, Policy, number, quantity};
 use crate::experiment::Id;
 use crate::failure::Failure;
@@ -20,6 +21,8 @@ const MOVED: f64 = 3.0;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    #[command(flatten)]
+    accept: Accept,
     /// Qualify this experiment [default: the only one]
     #[arg(long, short = 'x', value_name = "DOMAIN/NAME")]
     experiment: Option<Id>,
@@ -44,6 +47,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
     let notify = run::watched(context, &found, false, arguments.json);
     let lab = run::open(context, &host, &project, found, notify)?;
+    approval::of_experiment(context, &lab, arguments.accept)?;
     let policy = lab.policy();
     let rounds = if policy.deterministic {
         2

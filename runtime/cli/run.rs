@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Context;
 use super::arguments::{AgentArgs, EvaluatorArgs};
 use super::init::{self, Place};
-use super::{plan, ui};
+use super::{approval, plan, ui};
 use crate::activity::StatusFile;
 use crate::creation::{self, Plan};
 use crate::decision::{Policy, Verdict, change, quantity};
@@ -333,6 +333,7 @@ fn judge(
     let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
     let notify = watched(context, &found, order.bounds.unattended, arguments.json);
     let lab = open(context, host, project, found, notify)?;
+    approval::of_experiment(context, &lab, arguments.evaluator.accept)?;
     let description = arguments.message.as_deref().unwrap_or_default();
     let proposer = match &order.agent {
         Some(agent) => Proposer::Agent(agent),

@@ -424,11 +424,32 @@ impl Ui {
             )),
             Notice::Evaluator(event) => self.event(event),
             Notice::Detour(detour) => self.detour(detour),
+            Notice::Approved(approval) => self.info(&format!("approved: {}", approval.title())),
             Notice::Confined(sandbox) => self.confined(sandbox),
             Notice::NotShared(path) => self.warning(&format!(
                 "`{path}` is to be shared with the worktrees but does not exist"
             )),
         }
+    }
+
+    /// Asks at a terminal whether something is to be; anywhere else it is not.
+    pub(super) fn ask(&self, what: &str, question: &str) -> bool {
+        let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if !is_terminal {
+            return false;
+        }
+        for line in what.lines() {
+            self.info(line);
+        }
+        let inner = self.lock();
+        let mut answer = String::new();
+        let read = inner.aside(|| {
+            let mut err = std::io::stderr().lock();
+            write!(err, "{question} [y/N] ")?;
+            err.flush()?;
+            std::io::stdin().read_line(&mut answer)
+        });
+        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 
     fn confined(&self, sandbox: &Sandbox) {

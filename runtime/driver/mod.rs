@@ -22,6 +22,7 @@ use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
 use crate::git::{ConfigGuard, Repository};
+use crate::grants::Approval;
 use crate::guard::Guard;
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
 use crate::instrument::{self, Instrument, Surroundings};
@@ -113,6 +114,8 @@ pub enum Notice<'a> {
     NotShared(&'a str),
     /// What confines commands.
     Confined(&'a Sandbox),
+    /// Whoever named an evaluator and its commands approved of it by that.
+    Approved(&'a Approval),
     /// Commands measure the target as it stands in the checkout, not the candidate.
     Detour(&'a Detour),
 }
@@ -270,6 +273,12 @@ impl<'a> Lab<'a> {
         &self.instrument
     }
 
+    /// All evaluators: the objective's and the guards'.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        let guards = self.guards.iter().map(|guard| &guard.instrument);
+        std::iter::once(&self.instrument).chain(guards)
+    }
+
     pub fn guards(&self) -> &[Guard] {
         &self.guards
     }
@@ -284,6 +293,11 @@ impl<'a> Lab<'a> {
 
     pub fn id(&self) -> &Id {
         &self.found.id
+    }
+
+    /// The directory that holds the experiments.
+    pub fn experiments(&self) -> &Path {
+        self.found.experiments()
     }
 
     /// The experiment's own directory.

@@ -14,6 +14,7 @@ mod decision;
 mod evaluate;
 mod experiments;
 mod gaming;
+mod grants;
 mod guards;
 mod guests;
 mod hostile;
