@@ -19,6 +19,7 @@
 //! contains it is WebAssembly. The bytes that are hashed are those that are compiled: they are read once.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -161,7 +162,11 @@ impl Lock {
                     "mend it, take it from git, or remove it and approve its evaluators again",
                 )
             })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Vec::new()
+            }
             Err(error) => {
                 return Err(Failure::input(format!(
                     "`{}` cannot be read: {error}",

@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use autoresearch::{cli, process::launcher};
+use autoresearch::{cli, host::compile, process::launcher};
 
 fn main() -> ExitCode {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == launcher::ARGUMENT)
-    {
-        return launcher::main();
+    match std::env::args_os().nth(1) {
+        Some(argument) if argument == launcher::ARGUMENT => launcher::main(),
+        Some(argument) if argument == compile::ARGUMENT => compile::main(),
+        _ => cli::main(),
     }
-    cli::main()
 }

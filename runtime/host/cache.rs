@@ -6,10 +6,10 @@
 //! compiled from bytes of that digest.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -40,24 +40,22 @@ impl Cache {
         unsafe { Component::deserialize_file(engine, path) }.ok()
     }
 
-    /// Keeps a compiled component. A cache that cannot be written only costs time.
-    pub(super) fn store(&self, component: &Component, digest: &str) {
-        let _ = self.try_store(component, digest);
-    }
-
-    fn try_store(&self, component: &Component, digest: &str) -> wasmtime::Result<()> {
+    /// A directory to compile in, which goes when it is dropped.
+    pub(super) fn room(&self) -> std::io::Result<TempDir> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.directory)?;
         if !self.is_private() {
-            return Ok(());
+            return Err(std::io::Error::other("it is not the user's own"));
         }
-        // Renamed when whole, so that a reader never maps half a file.
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
-        file.write_all(&component.serialize()?)?;
-        file.persist(self.path(digest))?;
-        Ok(())
+        tempfile::Builder::new().tempdir_in(&self.directory)
+    }
+
+    /// Keeps code that this program compiled. Renamed when whole, so that a reader never maps half a
+    /// file.
+    pub(super) fn keep(&self, code: &Path, digest: &str) -> std::io::Result<()> {
+        std::fs::rename(code, self.path(digest))
     }
 
     fn path(&self, digest: &str) -> PathBuf {

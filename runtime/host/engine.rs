@@ -93,7 +93,7 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
 
 /// A component of WASI 0.3 uses a binary format that is switched off here, so it fails before its
 /// imports can be read: the name of what it imports is looked for in its bytes.
-pub(super) fn explain_invalid(bytes: &[u8], error: &wasmtime::Error) -> LoadError {
+pub(super) fn explain_invalid(bytes: &[u8], error: &str) -> LoadError {
     let mut found = None;
     for package in WASI.iter().map(|package| package.as_bytes()) {
         for at in memchr_all(bytes, package) {
@@ -113,7 +113,7 @@ pub(super) fn explain_invalid(bytes: &[u8], error: &wasmtime::Error) -> LoadErro
     }
     match found {
         Some(name) => LoadError::FutureWasi(name),
-        None => LoadError::Invalid(text::clean_line(&format!("{error:#}"), 300)),
+        None => LoadError::Invalid(text::clean_line(error, 300)),
     }
 }
 

@@ -7,6 +7,7 @@
 mod bindings;
 mod cache;
 mod command;
+pub mod compile;
 mod convert;
 mod deadline;
 mod engine;
@@ -145,6 +146,8 @@ pub enum LoadError {
     TooLarge(usize),
     #[error("it is not a valid component: {0}")]
     Invalid(String),
+    #[error("it cannot be compiled within 3 minutes and 3 GiB of memory: {0}")]
+    Uncompilable(String),
     #[error("it imports `{0}`, of WASI 0.3")]
     FutureWasi(String),
     #[error("it implements `{found}`, and this runtime implements `{CONTRACT}`")]
@@ -177,6 +180,9 @@ impl LoadError {
             }
             LoadError::FutureWasi(_) => "build it for WASI 0.2 (the target wasm32-wasip2)",
             LoadError::Invalid(_) => "the file may be truncated; build or fetch it again",
+            LoadError::Uncompilable(_) => {
+                "it may be made to do that; a machine with more memory may do, if you trust it"
+            }
             LoadError::TooLarge(_) => "build it without debug information",
             LoadError::OtherWorld => {
                 "an evaluator exports the interface `evaluator` of wit/evaluator.wit; a truncated file may have lost it"
@@ -365,12 +371,17 @@ impl Host {
         {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| engine::explain_invalid(bytes, &error))?;
-        if let Some(cache) = &self.cache {
-            cache.store(&component, digest);
+        if let Some(cache) = &self.cache
+            && let Some(compiled) = compile::into_cache(cache, &self.launcher, bytes, digest)
+        {
+            compiled?;
+            if let Some(component) = cache.load(&self.engine, digest) {
+                return Ok(component);
+            }
         }
-        Ok(component)
+        // Without room for its code it has to be done here.
+        Component::from_binary(&self.engine, bytes)
+            .map_err(|error| engine::explain_invalid(bytes, &format!("{error:#}")))
     }
 
     /// Instantiates the component once without any grant and asks what it is.

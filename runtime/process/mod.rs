@@ -63,6 +63,11 @@ impl Launcher {
         Ok(Self { program })
     }
 
+    /// Where that program is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// An autoresearch program at a path.
     pub fn at(program: impl Into<PathBuf>) -> Self {
         Self {

@@ -149,6 +149,17 @@ fn has_landlock() -> bool {
     kernel::has_landlock()
 }
 
+/// Limits what memory this process uses, and the largest file that it writes, in bytes.
+#[cfg(target_os = "linux")]
+pub(crate) fn limit_memory(memory_bytes: u64, file_bytes: u64) -> std::io::Result<()> {
+    let resources = Resources {
+        processes: u64::MAX,
+        memory_bytes,
+        file_bytes,
+    };
+    kernel::limit(&resources, false)
+}
+
 #[cfg(not(target_os = "linux"))]
 fn has_landlock() -> bool {
     false

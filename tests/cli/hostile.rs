@@ -1,12 +1,14 @@
 //! Evaluators that mean harm or are broken, each within its limits and with a clear end.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use autoresearch::host::{EvaluateError, Evaluation, Host, LIMIT_NAMES, Limits};
-use autoresearch::process::{Cancel, CommandLine, Launcher};
+use autoresearch::process::{self, Cancel, CommandLine, Launcher};
+use autoresearch::sandbox::Confinement;
 
 use crate::guests::{self, Descriptor, VERSION, component, component_with};
 use crate::support::{Outcome, PROGRAM, Place};
@@ -416,6 +418,133 @@ fn damaged_components_do_no_harm() {
     }
 }
 
+/// What makes the compiler work: whether it gives up or not, it ends, and leaves the rest unharmed.
+#[test]
+fn what_is_made_to_be_dear_to_compile_does_no_harm() {
+    let module = |code: &str| {
+        let text = format!("(component (core module {code}))");
+        wat::parse_str(text).unwrap()
+    };
+    let repeated = |part: &str, count: usize| part.repeat(count);
+    let nested = |count: usize| {
+        let (open, close) = (repeated("(block ", count), repeated(")", count));
+        format!("(func {open}{close})")
+    };
+    let bombs = [
+        ("nested blocks", module(&nested(3000))),
+        (
+            "a function of many instructions",
+            module(&format!(
+                "(func (result i64) (local i64) local.get 0 {})",
+                repeated("local.get 0 i64.add local.tee 0 ", 100_000)
+            )),
+        ),
+        ("many functions", module(&repeated("(func)", 50_000))),
+        (
+            "a large table of branches",
+            module(&format!(
+                "(func (param i32) (block local.get 0 br_table {}))",
+                repeated("0 ", 200_000)
+            )),
+        ),
+        (
+            "many locals",
+            module(&format!("(func (local {}))", repeated("v128 ", 49_000))),
+        ),
+        ("much memory", module("(memory 65536)")),
+        (
+            "many modules",
+            wat::parse_str(format!(
+                "(component {})",
+                repeated("(core module (func))", 900)
+            ))
+            .unwrap(),
+        ),
+        (
+            "components in components",
+            wat::parse_str(format!(
+                "{}{}",
+                repeated("(component ", 90),
+                repeated(")", 90)
+            ))
+            .unwrap(),
+        ),
+        (
+            "a type of types of types",
+            wat::parse_str(format!(
+                "(component (type $t0 (tuple u8 u8)) {})",
+                (0..40)
+                    .map(|n| format!("(type $t{} (tuple $t{n} $t{n}))", n + 1))
+                    .collect::<String>()
+            ))
+            .unwrap(),
+        ),
+    ];
+    for (what, bytes) in bombs {
+        let place = place(bytes);
+        let outcome = evaluate(&place, LONG);
+        assert_eq!(outcome.code, 5, "{what}: {outcome:#?}");
+        assert!(!outcome.stderr.contains("panicked"), "{what}: {outcome:#?}");
+    }
+}
+
+/// Each is measured where its code is in the cache: the compiler has a process and limits of its own.
+#[test]
+fn no_guest_costs_the_host_much_memory() {
+    const MOST: u64 = 300_000_000;
+    let place = Place::bare("project");
+    place.write("a.txt", "text");
+    let environment: Vec<(OsString, OsString)> = [
+        ("PATH", std::env::var_os("PATH").unwrap()),
+        ("HOME", place.home().into_os_string()),
+        ("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR").into()),
+        ("AUTORESEARCH_SANDBOX", "off".into()),
+    ]
+    .map(|(name, value)| (name.into(), value))
+    .into();
+    let line = [
+        PROGRAM,
+        "evaluate",
+        "-e",
+        "./x.wasm",
+        "-t",
+        "a.txt",
+        "--budget",
+        "200ms",
+        "--limit",
+        "describe_ms=300",
+    ];
+    let line = CommandLine::from_list(line.map(str::to_owned).into()).unwrap();
+    let run = || {
+        let command = process::Command {
+            line: &line,
+            directory: &place.project(),
+            environment: &environment,
+            confinement: &Confinement::none(),
+            cpus: &[],
+            deadline: Duration::from_secs(50),
+            grace: Duration::from_secs(1),
+            output_limit: 1 << 20,
+            input: None,
+            transcript: None,
+        };
+        process::run(&Launcher::at(PROGRAM), &command, &Cancel::default()).unwrap()
+    };
+    for name in guests::names() {
+        place.write("x.wasm", component(&name));
+        run();
+        let output = run();
+        let said = String::from_utf8_lossy(&output.stderr.bytes);
+        assert!(
+            matches!(output.exit, process::Exit::Code(0 | 4 | 5 | 6)),
+            "{name}: {output:?}"
+        );
+        assert!(!said.contains("panicked"), "{name}: {said}");
+        let peak = output.usage.peak_rss_bytes;
+        assert!(peak < MOST, "{name}: {peak} bytes");
+    }
+}
+
 #[test]
 fn paths_that_are_no_component() {
     let place = place([]);
@@ -471,7 +600,7 @@ fn a_cancelled_evaluation_ends_whatever_the_guest_does() {
             .unwrap();
         let cancel = Cancel::default();
         let evaluation = Evaluation {
-            confinement: &autoresearch::sandbox::Confinement::none(),
+            confinement: &Confinement::none(),
             directory: directory.path(),
             targets: &[],
             settings: &settings,

@@ -7,6 +7,10 @@
   (func $unlink (param i32 i32 i32 i32)))
 (import "wasi:filesystem/types@0.2.0" "[method]descriptor.symlink-at"
   (func $symlink (param i32 i32 i32 i32 i32 i32)))
+(import "wasi:filesystem/types@0.2.0" "[method]descriptor.rename-at"
+  (func $rename (param i32 i32 i32 i32 i32 i32 i32)))
+(import "wasi:filesystem/types@0.2.0" "[method]descriptor.link-at"
+  (func $link (param i32 i32 i32 i32 i32 i32 i32 i32)))
 (import "wasi:filesystem/types@0.2.0" "[method]descriptor.set-size"
   (func $set_size (param i32 i64 i32)))
 
@@ -60,6 +64,19 @@
   (call $symlink (global.get $directory)
     (i32.const 0) (i32.const 8) (i32.const 16) (i32.const 8) (i32.const 2048))
   (local.set $bits (i32.or (local.get $bits) (i32.shl (call $worked) (i32.const 13))))
+  (call $rename (global.get $directory) (i32.const 0) (i32.const 8)
+    (global.get $directory) (i32.const 16) (i32.const 8) (i32.const 2048))
+  (local.set $bits (i32.or (local.get $bits) (i32.shl (call $worked) (i32.const 14))))
+  (call $link (global.get $directory) (i32.const 0) (i32.const 0) (i32.const 8)
+    (global.get $directory) (i32.const 16) (i32.const 8) (i32.const 2048))
+  (local.set $bits (i32.or (local.get $bits) (i32.shl (call $worked) (i32.const 15))))
+  ;; The same with a place outside.
+  (call $rename (global.get $directory) (i32.const 0) (i32.const 8)
+    (global.get $directory) (i32.const 32) (i32.const 7) (i32.const 2048))
+  (local.set $bits (i32.or (local.get $bits) (i32.shl (call $worked) (i32.const 16))))
+  (call $link (global.get $directory) (i32.const 0) (i32.const 48) (i32.const 11)
+    (global.get $directory) (i32.const 16) (i32.const 8) (i32.const 2048))
+  (local.set $bits (i32.or (local.get $bits) (i32.shl (call $worked) (i32.const 17))))
   (call $value (f64.convert_i32_u (local.get $bits))))
 (data (i32.const 0) "kept.txt")
 (data (i32.const 16) "made.txt")
