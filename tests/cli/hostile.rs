@@ -473,9 +473,9 @@ fn what_is_made_to_be_dear_to_compile_does_no_harm() {
             "a type of types of types",
             wat::parse_str(format!(
                 "(component (type $t0 (tuple u8 u8)) {})",
-                (0..40)
-                    .map(|n| format!("(type $t{} (tuple $t{n} $t{n}))", n + 1))
-                    .collect::<String>()
+                (0..40).fold(String::new(), |text, n| {
+                    text + &format!("(type $t{} (tuple $t{n} $t{n}))", n + 1)
+                })
             ))
             .unwrap(),
         ),
