@@ -65,8 +65,11 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         instrument::check_metric(descriptor, name)?;
     }
     let sandbox = Sandbox::find(experiment.sandbox.mode)?;
+    // A build may write anywhere in its repository.
+    let mut above = directory.ancestors();
+    let top = above.find(|above| above.join(".git").exists());
     let rules = Rules::new(
-        Site::Directory(directory.clone()),
+        Site::Directory(top.unwrap_or(&directory).to_owned()),
         Kind::Evaluation(experiment.limits.resources()),
         &experiment.sandbox.widening,
         &directory,

@@ -37,7 +37,7 @@ use crate::process::{Cancel, Launcher};
 use crate::project::{DIRECTORY, Found, Project};
 use crate::proposer::Agent;
 use crate::runlog::RunLog;
-use crate::sandbox::{Kind, Sandbox};
+use crate::sandbox::{Kind, Sandbox, Tier};
 use crate::session::Ended;
 use crate::workspace::{Contents, Slot, Tree, Workspace};
 
@@ -336,6 +336,14 @@ impl<'a> Lab<'a> {
             .map_err(|error| Failure::evaluation(&error))
             .map_err(|failure| Failure {
                 message: format!("the baseline cannot be measured: {}", failure.message),
+                hint: failure.hint.map(|hint| match self.sandbox.tier() {
+                    Tier::None => hint,
+                    // It may well be what is missing there.
+                    tier => format!(
+                        "{hint}; commands are confined by {}, which `--sandbox off` switches off and `[sandbox]` widens",
+                        tier.name()
+                    ),
+                }),
                 ..failure
             })?;
         let seconds = started.elapsed().as_secs_f64();

@@ -150,9 +150,10 @@ pub(super) fn directory() -> Option<PathBuf> {
     home.is_absolute().then_some(home)
 }
 
-/// What there is and is to be hidden, as it stands now. Links are followed: what they lead to is hidden.
-pub(super) fn hidden(home: Option<&Path>) -> Vec<PathBuf> {
-    let mut found = Vec::new();
+/// What there is and is to be hidden, `more` too, as it stands now. Links are followed: what they lead to
+/// is hidden.
+pub(super) fn hidden(home: Option<&Path>, more: Option<&Path>) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = more.map(Path::to_owned).into_iter().collect();
     if let Some(home) = home {
         let in_home = |name: &[u8]| {
             name.starts_with(b".") && !SEEN.iter().any(|seen| seen.as_bytes() == name)
@@ -224,7 +225,7 @@ mod tests {
             make(path);
         }
         std::os::unix::fs::symlink(home.join("dotfiles/ssh"), home.join(".ssh2")).unwrap();
-        let hidden = hidden(Some(&home));
+        let hidden = hidden(Some(&home), None);
         let is_hidden = |path: &str| hidden.iter().any(|at| home.join(path).starts_with(at));
         for path in [
             ".ssh/id_ed25519",
@@ -260,7 +261,7 @@ mod tests {
         std::os::unix::fs::symlink(&home, home.join(".self")).unwrap();
         std::os::unix::fs::symlink("/", home.join(".all")).unwrap();
         assert!(
-            hidden(Some(&home))
+            hidden(Some(&home), None)
                 .iter()
                 .all(|path| !home.starts_with(path))
         );

@@ -137,6 +137,11 @@ impl Rules {
 
     /// What is hidden, as it stands now.
     pub(super) fn hidden(&self) -> Vec<PathBuf> {
-        home::hidden(self.home.as_deref())
+        let worktrees = match &self.site {
+            // Those of others, and the incumbent's, wherever the owner keeps them.
+            Some(Site::Worktree(view)) => view.root.parent(),
+            _ => None,
+        };
+        home::hidden(self.home.as_deref(), worktrees)
     }
 }
