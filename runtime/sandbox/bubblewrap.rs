@@ -9,6 +9,8 @@ use crate::process;
 /// The oldest that can all of what is asked of it.
 const OLDEST: (u32, u32) = (0, 8);
 
+/// What a command has of its own, empty.
+const PRIVATE: &[&str] = &["/tmp", "/var/tmp", "/run"];
 /// Where the kernel's own tools keep what a command may need of `/run`.
 const OF_RUN: &[&str] = &[
     "/run/binfmt",
@@ -130,7 +132,9 @@ pub(super) fn command_line(
     line.add(["--ro-bind", "/", "/", "--dev", "/dev"]);
     line.devices();
     line.add(["--proc", "/proc"]);
-    line.add(["--tmpfs", "/tmp", "--tmpfs", "/var/tmp", "--tmpfs", "/run"]);
+    for path in PRIVATE.iter().filter(|path| Path::new(path).is_dir()) {
+        line.add(["--tmpfs", *path]);
+    }
     let of_the_network: &[&str] = if rules.network { OF_THE_NETWORK } else { &[] };
     for path in OF_RUN.iter().chain(of_the_network) {
         line.show(Path::new(path));
@@ -142,9 +146,7 @@ pub(super) fn command_line(
     // Only where something keeps it from being seen: each costs time.
     let is_hidden = |path: &Path| {
         hidden.iter().any(|hidden| path.starts_with(hidden))
-            || ["/tmp", "/var/tmp", "/run"]
-                .iter()
-                .any(|gone| path.starts_with(gone))
+            || PRIVATE.iter().any(|gone| path.starts_with(gone))
     };
     let mut shown: Vec<PathBuf> = Vec::new();
     for path in rules.read.iter().chain(also) {

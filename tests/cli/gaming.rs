@@ -224,15 +224,15 @@ const CHEATS: &[Cheat] = &[
     },
     Cheat {
         what: "fills the disk",
-        target: "head -c 40000000 /dev/zero > big && exit 0; kill -KILL $PPID",
-        held: Held::Detected,
+        target: "head -c 40000000 /dev/zero > big && echo 'echo n: 0' > measure.sh; [ $(wc -c < big) -le 16777216 ] || cp /dev/null t.sh",
+        held: Held::Blocked,
         by: "`command_file_mib`, and a reserve of which nothing is used",
         leaves_no: &[],
     },
     Cheat {
         what: "fills the memory",
-        target: "python3 -c 'x = bytearray(1 << 30); x[:] = b\"1\" * (1 << 30)' && exit 0; kill -KILL $PPID",
-        held: Held::Detected,
+        target: "python3 -c 'x = bytearray(1 << 30); x[:] = b\"1\" * (1 << 30)' && cp /dev/null t.sh",
+        held: Held::Blocked,
         by: "`command_memory_mib`",
         leaves_no: &[],
     },
@@ -251,6 +251,97 @@ const CHEATS: &[Cheat] = &[
         leaves_no: &[],
     },
 ];
+
+/// A cheat that another arrangement is needed for.
+struct Other {
+    what: &'static str,
+    held: Held,
+    by: &'static str,
+    /// What is wrong, if anything.
+    check: fn() -> Result<(), String>,
+}
+
+const OTHERS: &[Other] = &[
+    Other {
+        what: "is proposed together with a change to the check",
+        held: Held::Blocked,
+        by: "what touches more than the target is discarded unmeasured",
+        check: a_changed_check,
+    },
+    Other {
+        what: "deletes or skips tests to raise the pass rate",
+        held: Held::Detected,
+        by: "the guard `total >= incumbent`, which `init --tests` makes",
+        check: fewer_tests,
+    },
+    Other {
+        what: "forges the report that the tests write",
+        held: Held::Beyond(
+            "tests that run the candidate in a process of its own and write the report themselves, where it cannot",
+        ),
+        by: "",
+        check: || Ok(()),
+    },
+    Other {
+        what: "tells the judge what to say",
+        held: Held::Beyond(
+            "its text is cut, cleaned and quoted between lines that it cannot know, and an answer has one form; but a model may listen",
+        ),
+        by: "",
+        check: || Ok(()),
+    },
+];
+
+fn a_changed_check() -> Result<(), String> {
+    let place = project();
+    let agent = place.outside("agent.sh");
+    std::fs::write(
+        &agent,
+        "cat > /dev/null; printf 'echo 4' > t.sh; echo true > check.sh; echo changed both\n",
+    )
+    .unwrap();
+    let agent = format!("sh {}", agent.display());
+    let arguments = ["run", "-x", "custom/x", "--agent-command", &agent];
+    let outcome = run(&place, Tier::Bubblewrap, &arguments);
+    if outcome
+        .stdout
+        .contains("discard: it changes more than the target: check.sh")
+    {
+        Ok(())
+    } else {
+        Err(format!("{outcome:#?}"))
+    }
+}
+
+fn fewer_tests() -> Result<(), String> {
+    let tap = "echo 1..2\necho ok 1\necho not ok 2\n";
+    let place = Place::away(&[("t.sh", tap)]);
+    place.write(
+        format!("{HERE}/experiment.toml"),
+        "version = 1\ntarget = [\"t.sh\"]\n[objective]\nevaluator = \"test_pass_rate\"\ncommands.test = \"sh t.sh\"\n[[guard]]\nevaluator = \"test_pass_rate\"\nrequire = [\"total >= incumbent\"]\ncommands.test = \"sh t.sh\"\n",
+    );
+    run(
+        &place,
+        Tier::Bubblewrap,
+        &["run", "-x", "custom/x", "-m", "baseline"],
+    );
+    let fewer = attempt(&place, "echo 1..1\necho ok 1\n", "fewer");
+    let skipped = attempt(
+        &place,
+        "echo 1..1\necho 'ok 1'\necho '# ok 2 # SKIP'\n",
+        "skipped",
+    );
+    for verdict in [fewer, skipped] {
+        let is_caught = verdict["verdict"] == "discard"
+            && verdict["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("total"));
+        if !is_caught {
+            return Err(format!("{verdict:#}"));
+        }
+    }
+    Ok(())
+}
 
 fn project() -> Place {
     let place = Place::away(&[
@@ -396,21 +487,27 @@ fn no_cheat_pays_and_what_is_beyond_reach_is_told() {
             });
         }
     });
-    let wrong = wrong.into_inner().unwrap();
+    let mut wrong = wrong.into_inner().unwrap();
+    wrong.extend(OTHERS.iter().filter_map(|other| {
+        let what = (other.check)().err()?;
+        Some(format!("{}: {what}", other.what))
+    }));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn the_table_of_cheats_is_the_documents() {
     let mut table = String::from("| A candidate … | It is | By |\n|---|---|---|\n");
-    for cheat in CHEATS {
-        let (held, by) = match cheat.held {
-            Held::Blocked => ("blocked", cheat.by),
-            Held::Undone => ("undone", cheat.by),
-            Held::Detected => ("detected", cheat.by),
+    let cheats = CHEATS.iter().map(|it| (it.what, it.held, it.by));
+    let others = OTHERS.iter().map(|it| (it.what, it.held, it.by));
+    for (what, held, by) in cheats.chain(others) {
+        let (held, by) = match held {
+            Held::Blocked => ("blocked", by),
+            Held::Undone => ("undone", by),
+            Held::Detected => ("detected", by),
             Held::Beyond(guard) => ("**beyond reach**", guard),
         };
-        writeln!(table, "| {} | {held} | {by} |", cheat.what).unwrap();
+        writeln!(table, "| {what} | {held} | {by} |").unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/SECURITY.md");
     let text = std::fs::read_to_string(&path).unwrap();
