@@ -135,6 +135,11 @@ pub(super) fn command_line(
     for path in PRIVATE.iter().filter(|path| Path::new(path).is_dir()) {
         line.add(["--tmpfs", *path]);
     }
+    let is_private = |path: &Path| PRIVATE.iter().any(|private| path.starts_with(private));
+    if let Some(home) = rules.home.as_deref().filter(|home| is_private(home)) {
+        // It is a home wherever it is.
+        line.show(home);
+    }
     let of_the_network: &[&str] = if rules.network { OF_THE_NETWORK } else { &[] };
     for path in OF_RUN.iter().chain(of_the_network) {
         line.show(Path::new(path));
@@ -144,10 +149,8 @@ pub(super) fn command_line(
         line.hide(path);
     }
     // Only where something keeps it from being seen: each costs time.
-    let is_hidden = |path: &Path| {
-        hidden.iter().any(|hidden| path.starts_with(hidden))
-            || PRIVATE.iter().any(|gone| path.starts_with(gone))
-    };
+    let is_hidden =
+        |path: &Path| hidden.iter().any(|hidden| path.starts_with(hidden)) || is_private(path);
     let mut shown: Vec<PathBuf> = Vec::new();
     for path in rules.read.iter().chain(also) {
         // Under its own name too: that is what a command line says.
