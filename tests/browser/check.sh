@@ -31,11 +31,12 @@ install_driver() {
     fi
 }
 
-# Runs a command in the project, with a home of its own.
+# Runs a command in the project, with a home of its own. Not in a sandbox: agent and measurement count their turns
+# beside the project.
 clean() {
     (
         cd "$scratch/project"
-        env -i PATH="$PATH" HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1 "$@"
+        env -i PATH="$PATH" HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1 AUTORESEARCH_SANDBOX=off "$@"
     )
 }
 
