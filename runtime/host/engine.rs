@@ -191,18 +191,23 @@ pub(super) fn explain_trap(error: &wasmtime::Error) -> EvaluateError {
     }
 }
 
-/// The setting behind a limit that wasmtime holds by itself. Two of its errors have no public type
+/// The setting behind a limit that wasmtime holds by itself. Most of its errors have no public type
 /// and are known by their words.
 fn exceeded_in_wasmtime(error: &wasmtime::Error) -> Option<&'static str> {
     let table_is_full = error
         .downcast_ref::<ResourceTableError>()
         .is_some_and(|error| matches!(error, ResourceTableError::Full));
-    let words = format!("{error:#}");
-    if table_is_full || words.contains("store handle limit exceeded") {
-        Some("handles")
-    } else if words.contains("fuel allocated for hostcalls") {
-        Some("call_mib")
-    } else {
-        None
+    if table_is_full {
+        return Some("handles");
     }
+    let words = format!("{error:#}");
+    [
+        ("store handle limit exceeded", "handles"),
+        ("fuel allocated for hostcalls", "call_mib"),
+        ("instance count too high", "instances"),
+        ("memory count too high", "memories"),
+        ("table count too high", "tables"),
+    ]
+    .into_iter()
+    .find_map(|(part, setting)| words.contains(part).then_some(setting))
 }

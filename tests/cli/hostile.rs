@@ -55,6 +55,7 @@ guests_that_fail! {
     spin SHORT, 6, "took longer than its limit of 500ms";
     spin_in_host SHORT, 6, "took longer than its limit of 500ms";
     warn_forever SHORT, 6, "took longer than its limit of 500ms";
+    write_nothing SHORT, 6, "took longer than its limit of 500ms";
     sleep SHORT, 6, "took longer than its limit of 500ms";
     spin_at_start &["--limit", "describe_ms=300"], 5, "cannot describe itself: the evaluation took longer than its limit of 300ms";
     spin_in_describe &["--limit", "describe_ms=300"], 5, "cannot describe itself: the evaluation took longer than its limit of 300ms";
@@ -67,6 +68,7 @@ guests_that_fail! {
     table_bomb LONG, 5, "over its limit `table_elements` (1000000 elements)";
     table_at_start LONG, 5, "over its limit `table_elements` (1000000 elements)";
     handle_bomb LONG, 5, "over its limit `handles`";
+    write_huge LONG, 5, "over its limit `call_mib`";
     log_bytes &["--budget", "20s", "--limit", "host_mib=8"], 5, "over its limit `host_mib` (8 MiB)";
     same_samples_often LONG, 5, "over its limit `call_mib`";
 
@@ -397,6 +399,74 @@ fn files_that_are_no_evaluator() {
         let outcome = evaluate(&place, LONG);
         assert!(outcome.stderr.contains(words), "{number}: {outcome:#?}");
         outcome.fails(5, words);
+    }
+}
+
+#[test]
+fn instances_are_limited() {
+    let good = component("good");
+    for (count, refused) in [(50, false), (500, true)] {
+        let place = place(with_instances(&good, count));
+        let outcome = evaluate(&place, LONG);
+        if refused {
+            outcome.fails(5, "over its limit `instances`");
+        } else {
+            assert_eq!(outcome.succeeds(), "value: 1\n");
+        }
+    }
+}
+
+/// A component that also instantiates an empty module, `count` times.
+fn with_instances(component: &[u8], count: u32) -> Vec<u8> {
+    const HEADER: usize = 8;
+    const CORE_MODULE: u8 = 1;
+    const CORE_INSTANCE: u8 = 2;
+    let mut modules = 0;
+    let mut rest = &component[HEADER..];
+    while let Some((id, from_size)) = rest.split_first() {
+        modules += u32::from(*id == CORE_MODULE);
+        let (size, content) = leb128(from_size);
+        rest = &content[size..];
+    }
+    let empty_module = b"\0asm\x01\0\0\0";
+    let mut instances = to_leb128(count);
+    for _ in 0..count {
+        instances.push(0);
+        instances.extend(to_leb128(modules));
+        instances.push(0);
+    }
+    let section = |id: u8, content: &[u8]| {
+        let size = to_leb128(u32::try_from(content.len()).unwrap());
+        [&[id], size.as_slice(), content].concat()
+    };
+    [
+        component,
+        &section(CORE_MODULE, empty_module),
+        &section(CORE_INSTANCE, &instances),
+    ]
+    .concat()
+}
+
+fn leb128(bytes: &[u8]) -> (usize, &[u8]) {
+    let length = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+    let (number, rest) = bytes.split_at(length);
+    let number = number
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 7 | usize::from(byte & 0x7f));
+    (number, rest)
+}
+
+fn to_leb128(mut number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap();
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
     }
 }
 
