@@ -263,6 +263,29 @@ impl Descriptor {
         given: &BTreeMap<String, Given>,
         commands: &BTreeMap<String, CommandLine>,
     ) -> Result<Settings, SettingsError> {
+        self.known(given, commands)?;
+        if let Some(role) = self
+            .commands
+            .iter()
+            .find(|role| role.required && !commands.contains_key(&role.name))
+        {
+            return Err(SettingsError::UnboundRole {
+                evaluator: self.name.clone(),
+                name: role.name.clone(),
+            });
+        }
+        Ok(Settings {
+            parameters: self.values(given)?,
+            commands: commands.clone(),
+        })
+    }
+
+    /// Checks that there are such parameters and roles.
+    pub fn known(
+        &self,
+        given: &BTreeMap<String, Given>,
+        commands: &BTreeMap<String, CommandLine>,
+    ) -> Result<(), SettingsError> {
         let evaluator = || self.name.clone();
         if let Some(name) = given
             .keys()
@@ -284,16 +307,14 @@ impl Descriptor {
                 known: self.commands.iter().map(|role| role.name.clone()).collect(),
             });
         }
-        if let Some(role) = self
-            .commands
-            .iter()
-            .find(|role| role.required && !commands.contains_key(&role.name))
-        {
-            return Err(SettingsError::UnboundRole {
-                evaluator: evaluator(),
-                name: role.name.clone(),
-            });
-        }
+        Ok(())
+    }
+
+    /// The values of its parameters, with the defaults of those that are not given.
+    pub fn values(
+        &self,
+        given: &BTreeMap<String, Given>,
+    ) -> Result<BTreeMap<String, Value>, SettingsError> {
         let mut parameters = BTreeMap::new();
         for parameter in &self.parameters {
             let value = match given.get(&parameter.name) {
@@ -306,17 +327,14 @@ impl Descriptor {
                 }
                 None if parameter.required => {
                     return Err(SettingsError::MissingParameter {
-                        evaluator: evaluator(),
+                        evaluator: self.name.clone(),
                         name: parameter.name.clone(),
                     });
                 }
                 None => {}
             }
         }
-        Ok(Settings {
-            parameters,
-            commands: commands.clone(),
-        })
+        Ok(parameters)
     }
 
     /// Checks what the contract asks of a descriptor; the error says what is wrong.
@@ -342,6 +360,11 @@ impl Descriptor {
                     return Err(format!(
                         "the default of the parameter `{name}` is not a {}",
                         parameter.kind
+                    ));
+                }
+                if matches!(default, Value::Number(number) if !number.is_finite()) {
+                    return Err(format!(
+                        "the default of the parameter `{name}` is no finite number"
                     ));
                 }
                 parameter

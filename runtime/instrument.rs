@@ -19,7 +19,7 @@ use crate::journal::EvaluatorIdentity;
 use crate::model::Model;
 use crate::process::{Cancel, CommandLine, affinity};
 use crate::requirement::Requirement;
-use crate::sandbox::{Confinement, Sandbox, Widening};
+use crate::sandbox::{Confinement, Kind, Rules, Sandbox, Site, Widening};
 
 /// An evaluator with the settings to call it with.
 pub struct Instrument {
@@ -94,6 +94,7 @@ impl Instrument {
             model: self.model.as_ref(),
             environment: surroundings.environment,
             confinement: surroundings.confinement,
+            tape: None,
             limits: &experiment.limits,
             time_limit: experiment.time_limit(),
             cancel: surroundings.cancel,
@@ -168,7 +169,7 @@ impl Instrument {
 }
 
 /// The model that an experiment names, or the first agent that is installed here.
-fn model(host: &Host, experiment: &Experiment, evaluator: &str) -> Result<Model, Failure> {
+pub fn model(host: &Host, experiment: &Experiment, evaluator: &str) -> Result<Model, Failure> {
     let Some(settings) = experiment.model.clone().or_else(Model::installed) else {
         return Err(Failure::new(
             Exit::Environment,
@@ -200,6 +201,21 @@ pub fn load_evaluator(
         .load(&component.bytes, &component.digest, limits)
         .map_err(|error| Failure::load(reference, &error))?;
     Ok((component, evaluator))
+}
+
+/// What an evaluator's commands may touch where a directory is measured as it is.
+pub fn confinement(experiment: &Experiment, directory: &Path) -> Result<Confinement, Failure> {
+    let sandbox = Sandbox::find(experiment.sandbox.mode)?;
+    // A build may write anywhere in its repository.
+    let mut above = directory.ancestors();
+    let top = above.find(|above| above.join(".git").exists());
+    let rules = Rules::new(
+        Site::Directory(top.unwrap_or(directory).to_owned()),
+        Kind::Evaluation(experiment.limits.resources()),
+        &experiment.sandbox.widening,
+        directory,
+    );
+    Ok(Confinement::new(&sandbox, rules))
 }
 
 /// Checks that an evaluator can report a metric.

@@ -20,6 +20,7 @@
 //! | [`process`] | run one command and everything it starts, and be sure that all of it has ended |
 //! | [`conditions`] | the machine's state around an evaluation, and what makes its values doubtful |
 //! | [`model`] | the owner's agent as the language model that answers evaluators |
+//! | [`tape`] | what an evaluator's commands and model answered, recorded and played back |
 //! | [`host`] | load evaluators and let them measure: all that knows wasmtime |
 //! | [`catalog`] | evaluator reference to bytes and digest |
 //! | [`git`] | the only caller of git |
@@ -124,6 +125,7 @@ pub mod caller;
 pub mod catalog;
 pub mod cli;
 pub mod conditions;
+pub mod conformance;
 pub mod creation;
 pub mod decision;
 pub mod detour;
@@ -157,5 +159,6 @@ pub mod sandbox;
 pub mod server;
 pub mod session;
 pub mod stats;
+pub mod tape;
 pub mod text;
 pub mod workspace;

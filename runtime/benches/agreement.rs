@@ -176,6 +176,7 @@ impl Place {
             round: 0,
             model: None,
             environment: &self.environment,
+            tape: None,
             limits: &Limits::default(),
             time_limit: Duration::from_mins(5),
             cancel: &Cancel::default(),

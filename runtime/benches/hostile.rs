@@ -62,6 +62,7 @@ fn main() {
             model: None,
             environment: &[],
             confinement: &Confinement::none(),
+            tape: None,
             limits: &limits,
             time_limit: LIMIT,
             cancel: &Cancel::default(),

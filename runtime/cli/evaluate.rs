@@ -14,7 +14,6 @@ use crate::instrument::{self, Instrument, Surroundings};
 use crate::measure::{Diagnostic, Measurement};
 use crate::measuring::Measuring;
 use crate::project::DIRECTORY;
-use crate::sandbox::{Confinement, Kind, Rules, Sandbox, Site};
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -64,17 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     if let Some(name) = &experiment.objective.metric {
         instrument::check_metric(descriptor, name)?;
     }
-    let sandbox = Sandbox::find(experiment.sandbox.mode)?;
-    // A build may write anywhere in its repository.
-    let mut above = directory.ancestors();
-    let top = above.find(|above| above.join(".git").exists());
-    let rules = Rules::new(
-        Site::Directory(top.unwrap_or(&directory).to_owned()),
-        Kind::Evaluation(experiment.limits.resources()),
-        &experiment.sandbox.widening,
-        &directory,
-    );
-    let confinement = Confinement::new(&sandbox, rules);
+    let confinement = instrument::confinement(&experiment, &directory)?;
     let environment = experiment.variables();
     let measuring = begin_measuring(context)?;
     let conditions = Conditions::below(&directories::system());

@@ -14,6 +14,7 @@ use crate::evaluator::is_name;
 use crate::model::Model;
 use crate::process::{self, Cancel, CommandLine, Exit, Launcher, RunError};
 use crate::sandbox::Confinement;
+use crate::tape::{Bytes, CommandError, CommandExit, CommandOutput, Stream};
 use crate::text;
 
 /// The commands of one evaluation, by role.
@@ -78,6 +79,9 @@ impl wit::Host for State {
             )));
         }
         self.meter.count_command()?;
+        if let Some(answer) = self.tape.as_mut().and_then(|tape| tape.command(&role)) {
+            return Ok(convert(answer));
+        }
         let bound = grants.and_then(|grants| {
             let line = grants.bindings.get(&role)?.clone();
             Some((grants, line))
@@ -125,22 +129,15 @@ impl wit::Host for State {
             role: &role,
             result: &result,
         });
-        Ok(match result {
-            Ok(process::Output {
-                over: Some(over), ..
-            }) => Err(wit::Error::LimitExceeded(format!(
-                "the command was ended: {over}"
-            ))),
-            Ok(output) => {
-                self.meter
-                    .count_bytes(output.stdout.bytes.len() + output.stderr.bytes.len())?;
-                Ok(convert(output))
-            }
-            Err(error @ RunError::NotStarted { .. }) => {
-                Err(wit::Error::NotStarted(error.to_string()))
-            }
-            Err(error @ RunError::Launcher(_)) => Err(wit::Error::Other(error.to_string())),
-        })
+        if let Ok(output) = &result {
+            self.meter
+                .count_bytes(output.stdout.bytes.len() + output.stderr.bytes.len())?;
+        }
+        let answer = answer(result);
+        if let Some(tape) = &self.tape {
+            tape.take_command(&role, &answer);
+        }
+        Ok(convert(answer))
     }
 }
 
@@ -166,23 +163,62 @@ impl State {
     }
 }
 
-fn convert(output: process::Output) -> wit::Output {
-    wit::Output {
+/// What the guest is told of a command.
+fn answer(result: Result<process::Output, RunError>) -> Result<CommandOutput, CommandError> {
+    let output = match result {
+        Ok(output) => output,
+        Err(error @ RunError::NotStarted { .. }) => {
+            return Err(CommandError::NotStarted(error.to_string()));
+        }
+        Err(error @ RunError::Launcher(_)) => return Err(CommandError::Other(error.to_string())),
+    };
+    if let Some(over) = output.over {
+        return Err(CommandError::LimitExceeded(format!(
+            "the command was ended: {over}"
+        )));
+    }
+    let stream = |captured: process::Captured| Stream {
+        bytes: Bytes(captured.bytes),
+        truncated: captured.truncated,
+    };
+    Ok(CommandOutput {
         exit: match output.exit {
-            Exit::Code(code) => wit::Exit::Code(code),
-            Exit::Signal(signal) => wit::Exit::Signal(signal),
-            Exit::TimedOut | Exit::Cancelled => wit::Exit::TimedOut,
+            Exit::Code(code) => CommandExit::Code(code),
+            Exit::Signal(signal) => CommandExit::Signal(signal),
+            Exit::TimedOut | Exit::Cancelled => CommandExit::TimedOut,
         },
-        stdout: output.stdout.bytes,
-        stderr: output.stderr.bytes,
+        stdout: stream(output.stdout),
+        stderr: stream(output.stderr),
+        wall_ns: output.usage.wall_ns,
+        user_ns: Some(output.usage.user_ns),
+        system_ns: Some(output.usage.system_ns),
+        // A process without memory there is none: this system does not count it.
+        peak_rss_bytes: Some(output.usage.peak_rss_bytes).filter(|&bytes| bytes > 0),
+    })
+}
+
+fn convert(answer: Result<CommandOutput, CommandError>) -> Result<wit::Output, wit::Error> {
+    let output = answer.map_err(|error| match error {
+        CommandError::NotGranted(why) => wit::Error::NotGranted(why),
+        CommandError::NotStarted(why) => wit::Error::NotStarted(why),
+        CommandError::LimitExceeded(why) => wit::Error::LimitExceeded(why),
+        CommandError::Other(why) => wit::Error::Other(why),
+    })?;
+    Ok(wit::Output {
+        exit: match output.exit {
+            CommandExit::Code(code) => wit::Exit::Code(code),
+            CommandExit::Signal(signal) => wit::Exit::Signal(signal),
+            CommandExit::TimedOut => wit::Exit::TimedOut,
+        },
+        stdout: output.stdout.bytes.0,
+        stderr: output.stderr.bytes.0,
         stdout_truncated: output.stdout.truncated,
         stderr_truncated: output.stderr.truncated,
         usage: wit::Usage {
-            wall_ns: output.usage.wall_ns,
-            user_ns: Some(output.usage.user_ns),
-            system_ns: Some(output.usage.system_ns),
-            // A process without memory there is none: this system does not count it.
-            peak_rss_bytes: Some(output.usage.peak_rss_bytes).filter(|&bytes| bytes > 0),
+            wall_ns: output.wall_ns,
+            user_ns: output.user_ns,
+            system_ns: output.system_ns,
+            peak_rss_bytes: output.peak_rss_bytes,
         },
-    }
+    })
 }

@@ -154,6 +154,7 @@ pub(super) fn report(
         .collect();
     Ok(Report {
         model: None,
+        memory: 0,
         measurements,
         diagnostics,
     })

@@ -241,6 +241,11 @@ impl Meter {
         }
     }
 
+    /// All linear memory that there is, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
     fn count_call(&mut self) -> wasmtime::Result<()> {
         self.calls += 1;
         if self.calls > self.limits.host_calls {

@@ -34,6 +34,7 @@ use crate::measure::{Diagnostic, Measurement};
 use crate::model::{Model, ModelError};
 use crate::process::{Cancel, Launcher, Output, RunError};
 use crate::sandbox::Confinement;
+use crate::tape::Tape;
 use crate::text;
 use bindings::{Plugin, PluginPre};
 use deadline::Deadline;
@@ -77,6 +78,8 @@ pub struct Evaluation<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// What they may touch.
     pub confinement: &'a Confinement,
+    /// Takes down what commands and model answer, or answers in their place.
+    pub tape: Option<&'a Tape>,
     pub limits: &'a Limits,
     /// The wall time of the whole evaluation.
     pub time_limit: Duration,
@@ -91,6 +94,8 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// What it asked of a language model.
     pub model: Option<ModelUse>,
+    /// The linear memory that the component had in the end, in bytes.
+    pub memory: u64,
 }
 
 impl Report {
@@ -388,9 +393,9 @@ impl Host {
     fn describe(&self, pre: &PluginPre<State>, limits: &Limits) -> Result<Descriptor, LoadError> {
         let time_limit = limits.describe_time();
         let observer: Observer = Arc::new(|_| {});
-        let state = State::new(limits, None, observer)
+        let state = State::new(limits, None, None, observer)
             .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
-        let described = self.drive(
+        let (described, _) = self.drive(
             state,
             pre,
             time_limit,
@@ -428,10 +433,11 @@ impl Host {
             model: evaluation.model.cloned(),
             deadline: deadline.clone(),
         };
-        let state = State::new(evaluation.limits, Some(grants), observer)
+        let tape = evaluation.tape.map(Tape::rewound);
+        let state = State::new(evaluation.limits, Some(grants), tape, observer)
             .map_err(|what| Failed::silent(EvaluateError::Setup(what)))?;
         let (transcript, account) = (state.transcript.clone(), state.account.clone());
-        let answer = self.drive(
+        let (answer, memory) = self.drive(
             state,
             &evaluator.pre,
             evaluation.time_limit,
@@ -452,6 +458,7 @@ impl Host {
                 } else {
                     Ok(Report {
                         model: account.total(),
+                        memory,
                         ..report
                     })
                 }
@@ -463,7 +470,8 @@ impl Host {
             })
     }
 
-    /// Instantiates a component in a store of its own and makes one call, within a wall time.
+    /// Instantiates a component in a store of its own and makes one call, within a wall time. Returns the
+    /// answer and the memory that the component then had, in bytes.
     fn drive<T>(
         &self,
         state: State,
@@ -472,7 +480,7 @@ impl Host {
         deadline: &Deadline,
         cancel: &Cancel,
         call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Result<T, Failed> {
+    ) -> Result<(T, u64), Failed> {
         let setup = |error: std::io::Error| Failed::silent(EvaluateError::Setup(error.to_string()));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -521,10 +529,11 @@ impl Host {
         // Nothing that the evaluation started outlives it; a guest's read that blocks in the
         // kernel (a FIFO) is left to its thread.
         commands.end_and_wait();
+        let memory = store.data().meter.memory();
         drop(store);
         runtime.shutdown_background();
         let error = match finished {
-            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Ok(answer)) => return Ok((answer, memory)),
             Err(ended) => ended,
             Ok(Err(error)) => match exceeded.take() {
                 Some(limit) => EvaluateError::LimitExceeded {

@@ -9,6 +9,7 @@ use crate::experiment::ModelSettings;
 use crate::journal::{AgentUse, ModelUse};
 use crate::model::ModelError;
 use crate::process::Cancel;
+use crate::tape::{Completion, Head};
 
 /// What one evaluation has asked of its model.
 #[derive(Debug, Clone, Default)]
@@ -99,6 +100,9 @@ impl wit::Host for State {
         prompt: String,
     ) -> wasmtime::Result<Result<wit::Completion, wit::Error>> {
         self.meter.count_bytes(prompt.len())?;
+        if let Some(answer) = self.tape.as_mut().and_then(Head::completion) {
+            return Ok(convert(answer));
+        }
         let granted = self
             .grants
             .as_ref()
@@ -134,15 +138,26 @@ impl wit::Host for State {
             answer: &answer,
             used: &used,
         });
-        match answer {
-            Ok(text) => {
-                self.meter.count_bytes(text.len())?;
-                Ok(Ok(wit::Completion {
-                    text,
-                    model: used.model,
-                }))
-            }
-            Err(error) => Ok(Err(wit::Error::Failed(error.to_string()))),
+        if let Ok(text) = &answer {
+            self.meter.count_bytes(text.len())?;
         }
+        let answer = match answer {
+            Ok(text) => Ok(Completion {
+                text,
+                model: used.model,
+            }),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Some(tape) = &self.tape {
+            tape.take_completion(&answer);
+        }
+        Ok(convert(answer))
+    }
+}
+
+fn convert(answer: Result<Completion, String>) -> Result<wit::Completion, wit::Error> {
+    match answer {
+        Ok(Completion { text, model }) => Ok(wit::Completion { text, model }),
+        Err(why) => Err(wit::Error::Failed(why)),
     }
 }

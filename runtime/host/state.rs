@@ -1,5 +1,6 @@
 //! What belongs to one evaluation's store.
 
+use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use super::command::{Grants, Running};
@@ -7,6 +8,7 @@ use super::limits::{Limits, Meter, Note};
 use super::model::Account;
 use super::transcript::Transcript;
 use super::{Event, Observer};
+use crate::tape::Head;
 
 pub(super) struct State {
     wasi: WasiCtx,
@@ -17,6 +19,8 @@ pub(super) struct State {
     pub(super) transcript: Transcript,
     /// None while the evaluator describes itself: then nothing is granted.
     pub(super) grants: Option<Grants>,
+    /// What commands and model answer is taken down there, or comes from there.
+    pub(super) tape: Option<Head>,
     pub(super) commands: Running,
     pub(super) account: Account,
     pub(super) observer: Observer,
@@ -27,6 +31,7 @@ impl State {
     pub(super) fn new(
         limits: &Limits,
         grants: Option<Grants>,
+        tape: Option<Head>,
         observer: Observer,
     ) -> Result<Self, String> {
         let transcript = Transcript::new((limits.guest_output_kib as usize) << 10);
@@ -42,6 +47,12 @@ impl State {
                     format!("cannot open `{}`: {error}", grants.directory.display())
                 })?;
         }
+        if let Some(tape) = &tape {
+            let randomness = tape.randomness();
+            wasi.secure_random(Deterministic::new(randomness.clone()))
+                .insecure_random(Deterministic::new(randomness))
+                .insecure_random_seed(0);
+        }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
         let exceeded = Note::default();
@@ -53,6 +64,7 @@ impl State {
             exceeded,
             transcript,
             grants,
+            tape,
             commands: Running::default(),
             account: Account::default(),
             observer,

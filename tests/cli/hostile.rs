@@ -104,7 +104,11 @@ guests_that_fail! {
 
 #[test]
 fn every_guest_is_used() {
-    let tests = concat!(include_str!("hostile.rs"), include_str!("model.rs"));
+    let tests = concat!(
+        include_str!("hostile.rs"),
+        include_str!("model.rs"),
+        include_str!("check.rs")
+    );
     for name in guests::names() {
         assert!(
             tests.contains(&format!("    {name} ")) || tests.contains(&format!("\"{name}\"")),
@@ -677,6 +681,7 @@ fn a_cancelled_evaluation_ends_whatever_the_guest_does() {
             round: 0,
             model: None,
             environment: &[("PATH".into(), std::env::var_os("PATH").unwrap())],
+            tape: None,
             limits: &Limits::default(),
             time_limit: Duration::from_mins(10),
             cancel: &cancel,

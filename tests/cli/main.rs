@@ -8,6 +8,7 @@
     reason = "a test starts programs, and fails by panicking"
 )]
 
+mod check;
 mod commands;
 mod conditions;
 mod decision;

@@ -76,6 +76,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         model: None,
         environment: &[],
         confinement: &Confinement::none(),
+        tape: None,
         limits: &limits,
         time_limit: Duration::from_secs(1),
         cancel: &Cancel::default(),

@@ -1,4 +1,6 @@
-//! `evaluator`: look at evaluators.
+//! `evaluator`: look at evaluators and check them.
+
+mod check;
 
 use std::collections::BTreeSet;
 
@@ -13,13 +15,14 @@ use crate::host::{Evaluator, Host, Limits};
 use crate::instrument::load_evaluator;
 use crate::project::DIRECTORY;
 
-/// Look at evaluators
+/// Look at evaluators, and check your own
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List the built-in evaluators
     List(ListArgs),
     /// Show what an evaluator measures, takes and asks for
     Inspect(InspectArgs),
+    Check(Box<check::Args>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -39,10 +42,11 @@ pub(super) struct InspectArgs {
 }
 
 pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
-    let host = context.host()?;
     match command {
-        Command::List(arguments) => list(context, &host, arguments)?,
+        Command::List(arguments) => list(context, &context.host()?, arguments)?,
+        Command::Check(arguments) => check::run(context, arguments)?,
         Command::Inspect(arguments) => {
+            let host = context.host()?;
             let (component, evaluator) = load(context, &host, &arguments.evaluator)?;
             if arguments.json {
                 let approval = approval(context, &component, &evaluator)?;
