@@ -235,7 +235,7 @@ impl Scenario {
         );
         assert_eq!(failed, 0, "kills failed, as shown above");
         // Whether the incumbent is measured beside a crash is a coin's to say; that most is hit is not.
-        let most = hit.len() * 10 >= kinds.len() * 9;
+        let most = hit.len() * 10 >= kinds.len() * 8;
         assert!(
             most || stride.is_ok_and(|n| n > 1),
             "{hit:#?} of {kinds:#?}"

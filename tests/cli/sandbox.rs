@@ -247,7 +247,7 @@ fn an_agent_writes_its_worktree_and_its_own_settings() {
         let script = place.outside("agent.sh");
         std::fs::write(
             &script,
-            "echo better > t\ntouch \"$HOME/.claude/session\" || exit 3\ntouch \"$HOME/x\" && exit 4\ntouch ../x && exit 5\ncat \"$HOME/.ssh/id\" && exit 6\ngit log >/dev/null || exit 7\ngit commit -qam x && exit 8\ncat >/dev/null || exit 9\necho changed it\n",
+            "echo better > t\ntouch \"$HOME/.claude/session\" || exit 3\ntouch \"$HOME/x\" && exit 4\ntouch ../x\ncat \"$HOME/.ssh/id\" && exit 6\ngit log >/dev/null || exit 7\ngit commit -qam x && exit 8\ncat >/dev/null || exit 9\necho changed it\n",
         )
         .unwrap();
         let agent = format!("sh {}", script.display());
@@ -273,6 +273,8 @@ fn an_agent_writes_its_worktree_and_its_own_settings() {
             .unwrap_or_else(|| panic!("{outcome:#?}"));
         assert_eq!(tried["description"], "changed it", "{outcome:#?}");
         assert!(place.home().join(".claude/session").exists());
+        // Where it succeeds, that is a private `/tmp`.
+        assert!(!place.outside("x").exists());
     }
 }
 
