@@ -440,7 +440,10 @@ fn killed_at_any_instant_it_resumes_without_a_lost_or_doubled_row() {
         wait_until("nobody is left", || {
             processes_in(&place.project()).is_empty() && processes_in(&worktrees(&place)).is_empty()
         });
-        assert_same(&others(&place), &before);
+        let mut left = others(&place);
+        // The target's next text, half written: the next run takes it away.
+        left.remove(".t.autoresearch-new");
+        assert_same(&left, &before);
     }
     place.write("t", "z");
     place.run(&run).succeeds();
