@@ -44,6 +44,8 @@
 //! | [`driver`] | carry out what the session decides |
 //! | [`finish`] | what was kept as a branch to review |
 //! | [`creation`] | a new experiment: checked, its baseline measured, written |
+//! | [`conformance`] | what a published evaluator has to do, checked by having it do it |
+//! | [`templates`] | the projects that `evaluator new` makes |
 //! | [`server`] | pages for browsers on this machine: all that knows hyper |
 //! | [`cli`] | the command line; `cli::ui` alone writes to the terminal |
 //!
@@ -160,5 +162,6 @@ pub mod server;
 pub mod session;
 pub mod stats;
 pub mod tape;
+pub mod templates;
 pub mod text;
 pub mod workspace;

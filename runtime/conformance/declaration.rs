@@ -8,7 +8,6 @@ use crate::host::CONTRACT;
 
 const COMMAND: &str = "autoresearch:evaluator/command@";
 const MODEL: &str = "autoresearch:evaluator/model@";
-const SOCKETS: &str = "wasi:sockets/";
 
 pub(super) fn contract(subject: &Subject<'_>) -> Finding {
     Finding::pass(
@@ -100,9 +99,6 @@ pub(super) fn imports(descriptor: &Descriptor, imports: &[String]) -> Finding {
     }
     if !imported(MODEL) && descriptor.uses_model {
         idle.push("it declares `uses-model` and does not import `model`".to_owned());
-    }
-    if imported(SOCKETS) {
-        idle.push("it imports `wasi:sockets`, and no network is there".to_owned());
     }
     let own = imports.iter().filter(|name| !name.starts_with("wasi:"));
     let own: Vec<&str> = own.filter_map(|name| interface(name)).collect();

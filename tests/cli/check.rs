@@ -265,3 +265,52 @@ fn bad_input_is_refused() {
         place.run(&command).fails(code, words);
     }
 }
+
+#[test]
+fn a_project_for_an_evaluator_is_made_once() {
+    let place = Place::bare("project");
+    for (language, file) in [
+        ("rust", "src/component.rs"),
+        ("python", "app.py"),
+        ("javascript", "evaluator.js"),
+        ("c", "component.c"),
+    ] {
+        let name = format!("my_{language}");
+        let new = ["evaluator", "new", &name, "--lang", language];
+        let outcome = place.run(&new);
+        assert!(outcome.stderr.contains("README.md"), "{outcome:#?}");
+        outcome.succeeds();
+        let made = place.snapshot();
+        assert!(place.read(format!("{name}/{file}")).contains("describe"));
+        assert!(
+            place
+                .read(format!("{name}/README.md"))
+                .contains(&format!("{name}.wasm"))
+        );
+        assert_eq!(
+            place.read(format!("{name}/wit/deps/evaluator.wit")),
+            include_str!("../../wit/evaluator.wit")
+        );
+        place.run(&new).fails(3, "is there already");
+        assert_eq!(place.snapshot(), made);
+    }
+    for (arguments, code, words) in [
+        (
+            &["My-Metric", "--lang", "c"][..],
+            3,
+            "is no name for an evaluator",
+        ),
+        (&["../up", "--lang", "c"], 3, "is no name for an evaluator"),
+        (&["mine"], 2, "required arguments were not provided"),
+        (&["mine", "--lang", "cobol"], 2, "invalid value 'cobol'"),
+        (
+            &["mine", "--lang", "c", "--path", "no/where"],
+            1,
+            "cannot make `no/where/mine`",
+        ),
+    ] {
+        place
+            .run(&[&["evaluator", "new"], arguments].concat())
+            .fails(code, words);
+    }
+}

@@ -1,6 +1,7 @@
-//! `evaluator`: look at evaluators and check them.
+//! `evaluator`: look at evaluators, make and check one's own.
 
 mod check;
+mod new;
 
 use std::collections::BTreeSet;
 
@@ -15,13 +16,14 @@ use crate::host::{Evaluator, Host, Limits};
 use crate::instrument::load_evaluator;
 use crate::project::DIRECTORY;
 
-/// Look at evaluators, and check your own
+/// Look at evaluators; make and check your own
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List the built-in evaluators
     List(ListArgs),
     /// Show what an evaluator measures, takes and asks for
     Inspect(InspectArgs),
+    New(new::Args),
     Check(Box<check::Args>),
 }
 
@@ -44,6 +46,7 @@ pub(super) struct InspectArgs {
 pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List(arguments) => list(context, &context.host()?, arguments)?,
+        Command::New(arguments) => new::run(context, arguments)?,
         Command::Check(arguments) => check::run(context, arguments)?,
         Command::Inspect(arguments) => {
             let host = context.host()?;
