@@ -156,7 +156,32 @@ fn named(command: &Command<'_>) -> Vec<PathBuf> {
             .input
             .and_then(|path| std::path::absolute(path).ok()),
     );
+    found.extend(package(command));
     found
+}
+
+/// Where the rest of a program is that a link in a directory of programs leads to: an agent that npm
+/// installed, or one below a directory of versions.
+fn package(command: &Command<'_>) -> Option<PathBuf> {
+    let program = command.line.argv().first()?;
+    let path = command
+        .environment
+        .iter()
+        .find_map(|(name, path)| (name == "PATH").then_some(path))?;
+    let found = if program.contains('/') {
+        PathBuf::from(program)
+    } else {
+        std::env::split_paths(path)
+            .map(|directory| directory.join(program))
+            .find(|program| program.is_file())?
+    };
+    let real = found.canonicalize().ok().filter(|real| *real != found)?;
+    // Its dependencies may lie beside it.
+    let modules = real
+        .ancestors()
+        .filter(|above| above.ends_with("node_modules"))
+        .last();
+    modules.or(real.parent()).map(PathBuf::from)
 }
 
 fn words(line: &CommandLine) -> Vec<String> {

@@ -377,3 +377,46 @@ fn what_uses_too_much_is_ended_and_told() {
         assert!(outcome.stderr.contains(words), "{probe} {outcome:#?}");
     }
 }
+
+/// As npm installs an agent: a link to a package that lies elsewhere, in what is hidden.
+#[test]
+fn a_program_finds_the_package_that_it_is_of() {
+    for tier in Tier::ALL {
+        let place = probing("", "");
+        let package = place.home().join(".programs/lib/node_modules/an_agent/bin");
+        std::fs::create_dir_all(&package).unwrap();
+        std::fs::write(package.join("../words"), "changed it\n").unwrap();
+        let program = package.join("an_agent");
+        executable(
+            &program,
+            "#!/bin/sh\ncat >/dev/null\necho better > t\ncat \"$(dirname \"$(readlink -f \"$0\")\")/../words\"\n",
+        );
+        let programs = place.outside("programs");
+        std::fs::create_dir(&programs).unwrap();
+        std::os::unix::fs::symlink(&program, programs.join("an_agent")).unwrap();
+        let mut command = command(&place, tier);
+        let path = command
+            .get_envs()
+            .find_map(|(name, value)| value.filter(|_| name == "PATH"))
+            .map_or_else(|| std::env::var_os("PATH").unwrap(), OsString::from);
+        let path = [programs].into_iter().chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(path).unwrap());
+        command.args([
+            "run",
+            "-x",
+            "custom/x",
+            "--agent-command",
+            "an_agent",
+            "--loop",
+            "--max-experiments",
+            "1",
+        ]);
+        let outcome = outcome(&mut command);
+        let records = journal(&place, HERE);
+        let tried = records
+            .iter()
+            .find(|r| r["event"] == "try")
+            .unwrap_or_else(|| panic!("{outcome:#?}"));
+        assert_eq!(tried["description"], "changed it", "{outcome:#?}");
+    }
+}
