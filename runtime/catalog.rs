@@ -1,4 +1,4 @@
-//! From an evaluator reference to its bytes: the built-in set, or a file.
+//! From an evaluator reference to its bytes: the built-in set, those that were added, or a file.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,6 +6,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::failure::{Exit, Failure};
+use crate::grants::{self, Added, Lock};
+use crate::project::DIRECTORY;
 
 macro_rules! built_in {
     ($name:literal) => {
@@ -47,28 +49,55 @@ pub fn built_in() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
 }
 
-/// Whether a reference is a path rather than the name of a built-in evaluator.
+/// Whether a reference is the name of one of those.
+pub fn is_built_in(reference: &str) -> bool {
+    BUILT_IN.iter().any(|(name, _)| *name == reference)
+}
+
+/// Whether a reference is a path rather than a name.
 pub fn is_path(reference: &str) -> bool {
     reference.contains('/') || reference.contains('.')
 }
 
-/// Finds an evaluator. A path is relative to `base`.
+/// Finds an evaluator. A path is relative to `base`; what was added there has a name.
 pub fn find(reference: &str, base: &Path) -> Result<Component, Failure> {
     if is_path(reference) {
         return read(reference, &base.join(reference));
     }
-    match BUILT_IN.iter().find(|(name, _)| *name == reference) {
-        Some((_, bytes)) => Ok(component(reference, (*bytes).into())),
+    if let Some((_, bytes)) = BUILT_IN.iter().find(|(name, _)| *name == reference) {
+        return Ok(component(reference, (*bytes).into()));
+    }
+    let experiments = base.join(DIRECTORY);
+    match Lock::read(&experiments)?.added(reference) {
+        Some(added) => read_added(added, &experiments),
         None => Err(
             Failure::input(format!("there is no evaluator `{reference}`")).hint(format!(
-                "the built-in ones are {}; a path to another ends in `.wasm`",
+                "the built-in ones are {}; `autoresearch evaluator add` adds others, and a path to one ends in `.wasm`",
                 built_in().collect::<Vec<_>>().join(", ")
             )),
         ),
     }
 }
 
-fn read(reference: &str, path: &Path) -> Result<Component, Failure> {
+/// Reads one that was added: it is what it was then, or nothing.
+fn read_added(added: &Added, experiments: &Path) -> Result<Component, Failure> {
+    let name = &added.name;
+    let hint = format!("`autoresearch evaluator update {name}` fetches it again");
+    let path = grants::component(experiments, name);
+    let component = read(name, &path)
+        .map_err(|failure| Failure::new(failure.exit, failure.message).hint(hint.clone()))?;
+    if component.digest != added.sha256 {
+        return Err(Failure::new(
+            Exit::Evaluator,
+            format!("`{}` is not the component that was added", path.display()),
+        )
+        .hint(hint));
+    }
+    Ok(component)
+}
+
+/// Reads a file, of which the user may speak as `reference`.
+pub fn read(reference: &str, path: &Path) -> Result<Component, Failure> {
     if Path::new(reference)
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("cwasm"))
@@ -99,7 +128,8 @@ fn read(reference: &str, path: &Path) -> Result<Component, Failure> {
     Ok(component(reference, bytes.into()))
 }
 
-fn component(reference: &str, bytes: std::borrow::Cow<'static, [u8]>) -> Component {
+/// An evaluator from its bytes.
+pub fn component(reference: &str, bytes: std::borrow::Cow<'static, [u8]>) -> Component {
     Component {
         reference: reference.to_owned(),
         digest: digest(&bytes),

@@ -214,7 +214,7 @@ pub fn create(
         cancel.clone(),
     )?;
     let mut lock = Lock::read(found.experiments())?;
-    let approvals: Vec<Approval> = lab.instruments().filter_map(Approval::wanted).collect();
+    let approvals: Vec<Approval> = lab.instruments().filter_map(Instrument::wanted).collect();
     for wanted in &approvals {
         let standing = lock.standing(wanted);
         if matches!(standing, Standing::Changed(_)) && !accept {

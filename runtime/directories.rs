@@ -28,6 +28,13 @@ pub fn system() -> PathBuf {
     absolute(std::env::var_os("AUTORESEARCH_SYSTEM_ROOT")).unwrap_or_else(|| PathBuf::from("/"))
 }
 
+/// Docker's settings, with the logins to registries.
+pub fn docker_config() -> Option<PathBuf> {
+    let own = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    Some(directory.or_else(own)?.join("config.json"))
+}
+
 /// The user's own experiments.
 pub fn user_experiments() -> Option<PathBuf> {
     home().map(|home| home.join(".autoresearch"))

@@ -1,4 +1,5 @@
-//! What evaluators by others were approved to have: `evaluators.lock`, beside the experiments.
+//! What evaluators by others were approved to have, and where those that were added come from:
+//! `evaluators.lock`, beside the experiments.
 //!
 //! ```toml
 //! version = 1
@@ -10,6 +11,13 @@
 //! sha256 = "9cef2c..."
 //! commands = ["build"]                   # roles that it may have run
 //! model = false                          # whether it may ask the language model
+//!
+//! [[added]]
+//! name = "bundle_weight"                 # as experiments name it
+//! source = "oci://registry.example/bundle_weight:1"
+//! manifest = "sha256:0f1e2d..."          # what that was when it was fetched
+//! sha256 = "5a4b3c..."                   # of the component
+//! key = "-----BEGIN PUBLIC KEY-----..."  # who must have signed it, if anybody
 //! ```
 //!
 //! To be committed. It is read from the user's checkout, never from a candidate's worktree. What comes
@@ -24,10 +32,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog;
+use crate::evaluator::is_name;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::instrument::Instrument;
 
 /// The file's name.
 pub const FILE: &str = "evaluators.lock";
@@ -41,6 +48,32 @@ struct Contents {
     version: i64,
     #[serde(default)]
     evaluator: Vec<Approval>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    added: Vec<Added>,
+}
+
+/// An evaluator that experiments name by itself: its component lies beside the experiments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Added {
+    pub name: String,
+    /// A path, or a place in a registry.
+    pub source: String,
+    /// The digest of the manifest in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    pub sha256: String,
+    /// The public key (PEM) that its manifest must be signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Where the components of those are, below the experiments.
+const COMPONENTS: &str = "evaluators";
+
+/// Where the component of one that was added is.
+pub fn component(experiments: &Path, name: &str) -> PathBuf {
+    experiments.join(COMPONENTS).join(format!("{name}.wasm"))
 }
 
 /// One evaluator, and what it may have.
@@ -58,19 +91,6 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// What an evaluator would get as it is set up; none where it comes with the program.
-    pub fn wanted(instrument: &Instrument) -> Option<Self> {
-        let identity = instrument.identity();
-        catalog::is_path(&identity.reference).then(|| Self {
-            commands: instrument.settings.commands.keys().cloned().collect(),
-            model: instrument.evaluator.descriptor().uses_model,
-            reference: identity.reference,
-            name: identity.name,
-            version: identity.version,
-            sha256: identity.sha256,
-        })
-    }
-
     /// Whether it gets nothing but a directory to read.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty() && !self.model
@@ -147,6 +167,7 @@ pub enum Standing<'a> {
 pub struct Lock {
     path: PathBuf,
     approvals: Vec<Approval>,
+    added: Vec<Added>,
 }
 
 impl Lock {
@@ -156,7 +177,7 @@ impl Lock {
     /// Where it cannot be read or is not of its form.
     pub fn read(experiments: &Path) -> Result<Self, Failure> {
         let path = experiments.join(FILE);
-        let approvals = match std::fs::read(&path) {
+        let contents = match std::fs::read(&path) {
             Ok(bytes) => parse(&bytes).map_err(|what| {
                 Failure::input(format!("`{}` cannot be used: {what}", path.display())).hint(
                     "mend it, take it from git, or remove it and approve its evaluators again",
@@ -165,7 +186,11 @@ impl Lock {
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                Vec::new()
+                Contents {
+                    version: VERSION,
+                    evaluator: Vec::new(),
+                    added: Vec::new(),
+                }
             }
             Err(error) => {
                 return Err(Failure::input(format!(
@@ -175,7 +200,44 @@ impl Lock {
                 .hint("it says which evaluators were approved"));
             }
         };
-        Ok(Self { path, approvals })
+        Ok(Self {
+            path,
+            approvals: contents.evaluator,
+            added: contents.added,
+        })
+    }
+
+    /// The evaluators that were added, by name.
+    pub fn all_added(&self) -> &[Added] {
+        &self.added
+    }
+
+    /// The one of a name.
+    pub fn added(&self, name: &str) -> Option<&Added> {
+        self.added.iter().find(|added| added.name == name)
+    }
+
+    /// Writes down where an evaluator comes from, in place of what was written of its name.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn add(&mut self, added: Added) -> Result<(), Failure> {
+        self.refresh()?;
+        self.added.retain(|before| before.name != added.name);
+        self.added.push(added);
+        self.added.sort_by(|one, other| one.name.cmp(&other.name));
+        self.write()
+    }
+
+    /// Forgets an evaluator that was added, and what it was approved to have.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn remove(&mut self, name: &str) -> Result<(), Failure> {
+        self.refresh()?;
+        self.added.retain(|before| before.name != name);
+        self.approvals.retain(|approval| approval.reference != name);
+        self.write()
     }
 
     pub fn standing(&self, wanted: &Approval) -> Standing<'_> {
@@ -200,10 +262,7 @@ impl Lock {
     /// # Errors
     /// Where it cannot be written.
     pub fn approve(&mut self, wanted: &Approval) -> Result<(), Failure> {
-        // Another process may have approved of another one meanwhile.
-        if let Some(experiments) = self.path.parent() {
-            self.approvals = Self::read(experiments)?.approvals;
-        }
+        self.refresh()?;
         let mut approval = wanted.clone();
         self.approvals.retain(|before| {
             if before.reference != wanted.reference {
@@ -218,9 +277,24 @@ impl Lock {
         self.approvals.push(approval);
         self.approvals
             .sort_by(|one, other| one.reference.cmp(&other.reference));
+        self.write()
+    }
+
+    /// Another process may have written another one meanwhile.
+    fn refresh(&mut self) -> Result<(), Failure> {
+        if let Some(experiments) = self.path.parent() {
+            let now = Self::read(experiments)?;
+            self.approvals = now.approvals;
+            self.added = now.added;
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Result<(), Failure> {
         let contents = Contents {
             version: VERSION,
             evaluator: self.approvals.clone(),
+            added: self.added.clone(),
         };
         let text = toml::to_string(&contents).map_err(|error| self.unwritable(&error))?;
         files::replace(&self.path, text.as_bytes()).map_err(|error| self.unwritable(&error))
@@ -235,7 +309,7 @@ impl Lock {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Vec<Approval>, String> {
+fn parse(bytes: &[u8]) -> Result<Contents, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     if text.lines().any(|line| line.starts_with("<<<<<<< ")) {
         return Err("it has the marks of a merge conflict".to_owned());
@@ -254,17 +328,28 @@ fn parse(bytes: &[u8]) -> Result<Vec<Approval>, String> {
         .try_into()
         .map_err(|error: toml::de::Error| error.message().to_owned())?;
     let mut seen = BTreeSet::new();
-    for approval in &contents.evaluator {
-        let is_digest =
-            approval.sha256.len() == 64 && approval.sha256.bytes().all(|b| b.is_ascii_hexdigit());
-        if !is_digest {
-            return Err(format!("`{}` is no sha256", approval.sha256));
+    let digests = contents.evaluator.iter().map(|approval| &approval.sha256);
+    for digest in digests.chain(contents.added.iter().map(|added| &added.sha256)) {
+        if digest.len() != 64 || !digest.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(format!("`{digest}` is no sha256"));
         }
+    }
+    // A name is part of a path.
+    if let Some(added) = contents.added.iter().find(|added| !is_name(&added.name)) {
+        return Err(format!("`{}` is no name for an evaluator", added.name));
+    }
+    let mut names = BTreeSet::new();
+    for added in &contents.added {
+        if !names.insert(&added.name) {
+            return Err(format!("it adds `{}` twice", added.name));
+        }
+    }
+    for approval in &contents.evaluator {
         if !seen.insert(&approval.reference) {
             return Err(format!("it names `{}` twice", approval.reference));
         }
     }
-    Ok(contents.evaluator)
+    Ok(contents)
 }
 
 /// Why an evaluator is not used as it stands.
@@ -370,6 +455,16 @@ mod tests {
             (
                 &format!("version = 1\n{entry}x = 1\n").replace("SHA", &sha),
                 "`x`",
+            ),
+            (
+                "version = 1\n[[added]]\nname = \"a\"\nsource = \"s\"\nsha256 = \"0\"",
+                "no sha256",
+            ),
+            (
+                &format!(
+                    "version = 1\n[[added]]\nname = \"../a\"\nsource = \"s\"\nsha256 = \"{sha}\""
+                ),
+                "no name",
             ),
         ] {
             let error = parse(text.as_bytes()).unwrap_err();

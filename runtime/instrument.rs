@@ -14,6 +14,7 @@ use crate::decision::Policy;
 use crate::evaluator::{Descriptor, Settings, is_name};
 use crate::experiment::{Call, Experiment};
 use crate::failure::{Exit, Failure};
+use crate::grants::Approval;
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
 use crate::model::Model;
@@ -154,6 +155,19 @@ impl Instrument {
             parts.push(json!({ "sandbox": experiment.sandbox.widening }));
         }
         catalog::digest(parts.to_string().as_bytes())
+    }
+
+    /// What it would get as it is set up; none where it comes with the program.
+    pub fn wanted(&self) -> Option<Approval> {
+        let identity = self.identity();
+        (!catalog::is_built_in(&identity.reference)).then(|| Approval {
+            commands: self.settings.commands.keys().cloned().collect(),
+            model: self.evaluator.descriptor().uses_model,
+            reference: identity.reference,
+            name: identity.name,
+            version: identity.version,
+            sha256: identity.sha256,
+        })
     }
 
     /// Which evaluator it is, for the record.

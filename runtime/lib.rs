@@ -22,6 +22,7 @@
 //! | [`model`] | the owner's agent as the language model that answers evaluators |
 //! | [`tape`] | what an evaluator's commands and model answered, recorded and played back |
 //! | [`host`] | load evaluators and let them measure: all that knows wasmtime |
+//! | [`registry`] | evaluators in OCI registries: all that knows their protocol |
 //! | [`catalog`] | evaluator reference to bytes and digest |
 //! | [`git`] | the only caller of git |
 //! | [`project`] | the user's project and where its experiments are |
@@ -90,7 +91,7 @@
 //!    process, clock, environment or wasmtime; time and randomness come in as values.
 //! 2. Only [`host`] names wasmtime, and types generated from the WIT stop inside it. Only
 //!    [`process`] starts processes; only [`git`] runs git; only `cli::ui` prints; only [`experiment`]
-//!    reads experiment files; only [`journal`] writes records; only [`server`] listens. The linter holds what it can
+//!    reads experiment files; only [`journal`] writes records; only [`server`] listens; only [`registry`] speaks to other machines. The linter holds what it can
 //!    (`clippy.toml`), `tests/layers.rs` the rest.
 //! 3. Plugins never depend on the runtime: the WIT is all they share. An evaluator never decides.
 //! 4. Nobody's work is lost. The user's HEAD, index and files other than the target are never
@@ -154,6 +155,7 @@ pub mod process;
 pub mod project;
 pub mod prompt;
 pub mod proposer;
+pub mod registry;
 pub mod report;
 pub mod requirement;
 pub mod runlog;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const ONLY: &[(&str, &[&str])] = &[
     ("wasmtime::", &["host/", "lib.rs"]),
     ("hyper", &["server.rs"]),
+    ("oci_client", &["registry.rs"]),
     ("TcpListener", &["server.rs"]),
     (
         "Command::new(",

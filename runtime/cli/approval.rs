@@ -35,7 +35,7 @@ pub(super) fn of_call(
     accept: Accept,
 ) -> Result<(), Failure> {
     let lock = Lock::read(experiments)?;
-    let Some(wanted) = Approval::wanted(instrument) else {
+    let Some(wanted) = instrument.wanted() else {
         return Ok(());
     };
     match lock.standing(&wanted) {
@@ -53,7 +53,7 @@ fn check<'a>(
     accept: Accept,
 ) -> Result<(), Failure> {
     let mut lock = Lock::read(experiments)?;
-    for wanted in instruments.filter_map(Approval::wanted) {
+    for wanted in instruments.filter_map(Instrument::wanted) {
         let standing = lock.standing(&wanted);
         let is_free = standing == Standing::New && wanted.is_empty();
         match standing {

@@ -1,7 +1,9 @@
 //! `evaluator`: look at evaluators, make and check one's own.
 
+mod added;
 mod check;
 mod new;
+mod publish;
 
 use std::collections::BTreeSet;
 
@@ -16,15 +18,19 @@ use crate::host::{Evaluator, Host, Limits};
 use crate::instrument::load_evaluator;
 use crate::project::DIRECTORY;
 
-/// Look at evaluators; make and check your own
+/// Look at evaluators, add those by others, make and publish your own
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List the built-in evaluators
+    /// List the built-in evaluators, and those that were added
     List(ListArgs),
     /// Show what an evaluator measures, takes and asks for
     Inspect(InspectArgs),
     New(new::Args),
     Check(Box<check::Args>),
+    Add(added::AddArgs),
+    Update(added::UpdateArgs),
+    Remove(added::RemoveArgs),
+    Publish(publish::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +53,10 @@ pub(super) fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List(arguments) => list(context, &context.host()?, arguments)?,
         Command::New(arguments) => new::run(context, arguments)?,
+        Command::Add(arguments) => added::add(context, arguments)?,
+        Command::Update(arguments) => added::update(context, arguments)?,
+        Command::Remove(arguments) => added::remove(context, arguments)?,
+        Command::Publish(arguments) => publish::run(context, arguments)?,
         Command::Check(arguments) => check::run(context, arguments)?,
         Command::Inspect(arguments) => {
             let host = context.host()?;
@@ -76,8 +86,11 @@ fn load(
 
 fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Failure> {
     let mut loaded = Vec::new();
-    for name in catalog::built_in() {
-        loaded.push(load(context, host, name)?);
+    let lock = Lock::read(&context.path.join(DIRECTORY))?;
+    let built_in = catalog::built_in().map(str::to_owned);
+    let added = lock.all_added().iter().map(|added| added.name.clone());
+    for name in built_in.chain(added) {
+        loaded.push(load(context, host, &name)?);
     }
     if arguments.json {
         let values: Vec<_> = loaded
@@ -89,14 +102,14 @@ fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Fail
     }
     let rows: Vec<(&str, String, &str)> = loaded
         .iter()
-        .map(|(_, evaluator)| {
+        .map(|(component, evaluator)| {
             let descriptor = evaluator.descriptor();
             let metric = match descriptor.metrics.first() {
                 Some(metric) => format!("{}, {} is better", metric.name, metric.direction),
                 None => "a metric that you name".to_owned(),
             };
             (
-                descriptor.name.as_str(),
+                component.reference.as_str(),
                 metric,
                 descriptor.summary.as_str(),
             )
@@ -209,7 +222,7 @@ fn approval(
     component: &Component,
     evaluator: &Evaluator,
 ) -> Result<String, Failure> {
-    if !catalog::is_path(&component.reference) {
+    if catalog::is_built_in(&component.reference) {
         return Ok("it comes with the program".to_owned());
     }
     let lock = Lock::read(&context.path.join(DIRECTORY))?;
