@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::arguments::EvaluatorArgs;
 use super::{Context, approval};
+use crate::catalog;
 use crate::conditions::Conditions;
 use crate::directories;
 use crate::evaluator::Value;
@@ -51,8 +52,12 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         parameters: arguments.evaluator.parameters()?,
         ..experiment.objective.call()
     };
-    let instrument = Instrument::load(&host, &experiment, &call, &directory)?;
-    let experiments = directory.join(DIRECTORY);
+    let base = match call.evaluator {
+        path if catalog::is_path(path) => directory.clone(),
+        name => context.base_of(name),
+    };
+    let instrument = Instrument::load(&host, &experiment, &call, &base)?;
+    let experiments = base.join(DIRECTORY);
     approval::of_call(
         context,
         &instrument,

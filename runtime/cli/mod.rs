@@ -27,6 +27,7 @@ use std::sync::{Arc, OnceLock};
 
 use clap::{Parser, Subcommand};
 
+use crate::catalog;
 use crate::directories;
 use crate::driver::Notify;
 use crate::failure::{Exit, Failure};
@@ -121,6 +122,21 @@ impl Context {
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("the component host cannot start")))?;
             Ok((project, host))
         })
+    }
+
+    /// The directory of the project around, or the one that the user named where there is none.
+    fn place(&self) -> PathBuf {
+        Project::find(&self.path).map_or_else(|_| self.path.clone(), |project| project.directory)
+    }
+
+    /// What an evaluator's reference on the command line is relative to: what was added has a name in the
+    /// project.
+    fn base_of(&self, reference: &str) -> PathBuf {
+        if catalog::is_path(reference) || catalog::is_built_in(reference) {
+            self.path.clone()
+        } else {
+            self.place()
+        }
     }
 
     /// Shows what happens in an experiment.

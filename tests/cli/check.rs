@@ -314,3 +314,95 @@ fn a_project_for_an_evaluator_is_made_once() {
             .fails(code, words);
     }
 }
+
+/// Named from anywhere in the project, and the bytes that were added or none.
+#[test]
+fn what_is_added_has_a_name_in_the_project() {
+    let place = Place::new(&[("t", "12345\n"), ("inner/u", "123\n")]);
+    let good = component("good");
+    place.write("plugins/x.wasm", &good);
+    let below = |arguments: &[&str]| place.run(&[&["--path", "inner"], arguments].concat());
+    place
+        .run(&["init", "-t", "t", "-e", "benchmark_size"])
+        .succeeds();
+    below(&["evaluator", "add", "../plugins/x.wasm"]).succeeds();
+    let lock = place.read(".autoresearch/evaluators.lock");
+    assert!(lock.contains("source = \"plugins/x.wasm\""), "{lock}");
+    assert!(lock.contains("name = \"guest\""), "{lock}");
+    assert!(!place.project().join("inner/.autoresearch").exists());
+    for outcome in [
+        place.run(&["evaluate", "-e", "guest"]),
+        below(&["evaluate", "-e", "guest"]),
+    ] {
+        assert_eq!(outcome.succeeds(), "value: 1\n");
+    }
+    let listed = place.run(&["evaluator", "list"]).succeeds();
+    assert!(
+        listed.lines().any(|line| line.starts_with("guest ")),
+        "{listed}"
+    );
+    below(&["evaluator", "inspect", "guest"]).succeeds();
+    // Another one there: it is taken by `update` and by nothing else.
+    place.write("plugins/x.wasm", component("nan"));
+    assert_eq!(
+        place.run(&["evaluate", "-e", "guest"]).succeeds(),
+        "value: 1\n"
+    );
+    place.run(&["evaluator", "update", "guest"]).succeeds();
+    place.run(&["evaluate", "-e", "guest"]).fails(5, "NaN");
+    place.write(".autoresearch/evaluators/guest.wasm", good);
+    place
+        .run(&["evaluate", "-e", "guest"])
+        .fails(5, "is not the component that was added");
+    std::fs::remove_file(place.project().join(".autoresearch/evaluators/guest.wasm")).unwrap();
+    place
+        .run(&["evaluate", "-e", "guest"])
+        .fails(3, "cannot read the evaluator `guest`");
+    below(&["evaluator", "remove", "guest"]).succeeds();
+    place
+        .run(&["evaluate", "-e", "guest"])
+        .fails(3, "there is no evaluator `guest`");
+    for (arguments, code, words) in [
+        (
+            &["add", "plugins/none.wasm"][..],
+            3,
+            "cannot read the evaluator",
+        ),
+        (&["add", "t"], 5, "is not a WebAssembly file"),
+        (
+            &["add", "plugins/x.wasm", "--name", "A"],
+            3,
+            "no name for an evaluator",
+        ),
+        (
+            &["add", "plugins/x.wasm", "--name", "command"],
+            3,
+            "built-in evaluator's name",
+        ),
+        (&["add", "plugins/x.wasm", "--key", "t"], 3, "no public key"),
+        (
+            &["add", "https://localhost/x"],
+            3,
+            "cannot read the evaluator",
+        ),
+        (
+            &["update", "guest"],
+            3,
+            "no evaluator `guest` was added here",
+        ),
+        (
+            &["remove", "guest"],
+            3,
+            "no evaluator `guest` was added here",
+        ),
+        (
+            &["publish", "plugins/x.wasm", "x"],
+            3,
+            "is no place in a registry",
+        ),
+    ] {
+        place
+            .run(&[&["evaluator"], arguments].concat())
+            .fails(code, words);
+    }
+}

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::grants::{self, Added, Lock};
 use crate::host::Limits;
-use crate::project::DIRECTORY;
+use crate::project::{self, DIRECTORY};
 use crate::registry::{self, Source};
 
 /// Add an evaluator to the project, so that experiments can name it
@@ -52,7 +52,8 @@ struct Obtained {
 }
 
 pub(super) fn add(context: &Context, arguments: &AddArgs) -> anyhow::Result<()> {
-    let experiments = context.path.join(DIRECTORY);
+    let place = context.place();
+    let experiments = place.join(DIRECTORY);
     let mut lock = Lock::read(&experiments)?;
     let key = arguments.key.as_deref().map(read_key).transpose()?;
     if key.is_some() && !Source::is_meant(&arguments.source) {
@@ -63,7 +64,8 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> anyhow::Result<()> 
         );
     }
     context.watch_signals()?;
-    let obtained = obtain(context, &arguments.source, key.as_deref())?;
+    let source = source(context, &place, &arguments.source);
+    let obtained = obtain(context, &place, &source, key.as_deref())?;
     let (called, version) = described(context, &arguments.source, &obtained.component)?;
     let name = arguments.name.as_deref().unwrap_or(&called);
     if !is_name(name) {
@@ -91,7 +93,7 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> anyhow::Result<()> 
     }
     let added = Added {
         name: name.to_owned(),
-        source: arguments.source.clone(),
+        source,
         manifest: obtained.manifest,
         sha256: obtained.component.digest.clone(),
         key,
@@ -109,7 +111,8 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> anyhow::Result<()> 
 }
 
 pub(super) fn update(context: &Context, arguments: &UpdateArgs) -> anyhow::Result<()> {
-    let experiments = context.path.join(DIRECTORY);
+    let place = context.place();
+    let experiments = place.join(DIRECTORY);
     let mut lock = Lock::read(&experiments)?;
     let chosen: Vec<Added> = match &arguments.name {
         None => lock.all_added().to_vec(),
@@ -121,7 +124,7 @@ pub(super) fn update(context: &Context, arguments: &UpdateArgs) -> anyhow::Resul
     context.watch_signals()?;
     for before in chosen {
         let name = &before.name;
-        let obtained = obtain(context, &before.source, before.key.as_deref())?;
+        let obtained = obtain(context, &place, &before.source, before.key.as_deref())?;
         let (called, version) = described(context, &before.source, &obtained.component)?;
         let digest = &obtained.component.digest;
         write(&experiments, name, &obtained.component.bytes)?;
@@ -146,7 +149,7 @@ pub(super) fn update(context: &Context, arguments: &UpdateArgs) -> anyhow::Resul
 }
 
 pub(super) fn remove(context: &Context, arguments: &RemoveArgs) -> anyhow::Result<()> {
-    let experiments = context.path.join(DIRECTORY);
+    let experiments = context.place().join(DIRECTORY);
     let mut lock = Lock::read(&experiments)?;
     let name = &known(&lock, &arguments.name)?.name.clone();
     lock.remove(name)?;
@@ -172,10 +175,27 @@ fn known<'a>(lock: &'a Lock, name: &str) -> Result<&'a Added, Failure> {
     })
 }
 
-fn obtain(context: &Context, source: &str, key: Option<&str>) -> Result<Obtained, Failure> {
+/// A source as the lock file has it: a path is relative to the project, or absolute outside it.
+fn source(context: &Context, place: &Path, given: &str) -> String {
+    if Source::is_meant(given) {
+        return given.to_owned();
+    }
+    let path = context.path.canonicalize().map(|base| base.join(given));
+    let path = path.unwrap_or_else(|_| PathBuf::from(given));
+    let path = project::lexically(&path);
+    let path = path.strip_prefix(place).unwrap_or(&path);
+    path.to_str().unwrap_or(given).to_owned()
+}
+
+fn obtain(
+    context: &Context,
+    place: &Path,
+    source: &str,
+    key: Option<&str>,
+) -> Result<Obtained, Failure> {
     if !Source::is_meant(source) {
         return Ok(Obtained {
-            component: catalog::read(source, &context.path.join(source))?,
+            component: catalog::read(source, &place.join(source))?,
             manifest: None,
         });
     }

@@ -111,7 +111,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     };
     context.watch_signals()?;
     let host = context.host()?;
-    let component = catalog::find(&arguments.evaluator, &context.path)?;
+    let component = catalog::find(&arguments.evaluator, &context.base_of(&arguments.evaluator))?;
     let tell = |finding: &Finding| {
         if !arguments.json {
             context.ui.data(&format!(

@@ -81,12 +81,13 @@ fn load(
     host: &Host,
     reference: &str,
 ) -> Result<(Component, Evaluator), Failure> {
-    load_evaluator(host, reference, &context.path, &Limits::default())
+    let base = context.base_of(reference);
+    load_evaluator(host, reference, &base, &Limits::default())
 }
 
 fn list(context: &Context, host: &Host, arguments: &ListArgs) -> Result<(), Failure> {
     let mut loaded = Vec::new();
-    let lock = Lock::read(&context.path.join(DIRECTORY))?;
+    let lock = Lock::read(&context.place().join(DIRECTORY))?;
     let built_in = catalog::built_in().map(str::to_owned);
     let added = lock.all_added().iter().map(|added| added.name.clone());
     for name in built_in.chain(added) {
@@ -225,7 +226,7 @@ fn approval(
     if catalog::is_built_in(&component.reference) {
         return Ok("it comes with the program".to_owned());
     }
-    let lock = Lock::read(&context.path.join(DIRECTORY))?;
+    let lock = Lock::read(&context.place().join(DIRECTORY))?;
     let descriptor = evaluator.descriptor();
     let as_it_is = Approval {
         reference: component.reference.clone(),

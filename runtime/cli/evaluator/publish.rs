@@ -19,7 +19,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let destination = Source::parse(&arguments.destination)?;
-    let component = catalog::find(&arguments.evaluator, &context.path)?;
+    let component = catalog::find(&arguments.evaluator, &context.base_of(&arguments.evaluator))?;
     let host = context.host()?;
     let evaluator = host
         .load(&component.bytes, &component.digest, &Limits::default())
