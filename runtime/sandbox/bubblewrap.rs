@@ -102,6 +102,9 @@ fn namespaces(network: bool) -> Vec<OsString> {
         "--die-with-parent",
         "--unshare-user",
         "--unshare-pid",
+        // Or bubblewrap would end without having waited for the command, and what that has used of the
+        // processors would be nobody's.
+        "--as-pid-1",
         "--unshare-ipc",
         "--unshare-uts",
         "--unshare-cgroup-try",

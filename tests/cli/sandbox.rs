@@ -420,3 +420,48 @@ fn a_program_finds_the_package_that_it_is_of() {
         assert_eq!(tried["description"], "changed it", "{outcome:#?}");
     }
 }
+
+/// What a command used counts as the program's: else it would be taken for somebody else's work, which
+/// makes times doubtful.
+#[test]
+fn what_a_confined_command_used_is_accounted_for() {
+    for tier in Tier::ALL {
+        let place = probing("", "");
+        place.write(
+            "spin.sh",
+            "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done\n",
+        );
+        let mut command = command(&place, tier);
+        command.args([
+            "evaluate",
+            "-e",
+            "benchmark_speed",
+            "-c",
+            "benchmark=sh spin.sh",
+            "--metric",
+            "user_ms",
+        ]);
+        let child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = libc::pid_t::try_from(child.id()).unwrap();
+        let mut status = 0;
+        // SAFETY: rusage is plain data, for which zeroes are valid.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointers outlive the call.
+        let waited = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
+        assert_eq!((waited, status), (pid, 0));
+        let mut printed = String::new();
+        std::io::Read::read_to_string(&mut child.stdout.unwrap(), &mut printed).unwrap();
+        let of_one: f64 = printed
+            .lines()
+            .find_map(|line| line.strip_prefix("user_ms: "))
+            .unwrap()
+            .parse()
+            .unwrap();
+        let of_all = usage.ru_utime.tv_sec * 1000 + usage.ru_utime.tv_usec / 1000;
+        assert!(of_all as f64 > 3.0 * of_one, "{of_all} ms: {printed}");
+    }
+}
