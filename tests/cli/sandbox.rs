@@ -424,6 +424,7 @@ fn a_program_finds_the_package_that_it_is_of() {
 /// What a command used counts as the program's: else it would be taken for somebody else's work, which
 /// makes times doubtful.
 #[test]
+#[expect(clippy::zombie_processes, reason = "it is waited for, by `wait4`")]
 fn what_a_confined_command_used_is_accounted_for() {
     for tier in Tier::ALL {
         let place = probing("", "");
