@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::evaluator::is_name;
 use crate::failure::{Exit, Failure};
 use crate::grants::{self, Added, Lock};
 use crate::project::DIRECTORY;
@@ -57,6 +58,17 @@ pub fn is_built_in(reference: &str) -> bool {
 /// Whether a reference is a path rather than a name.
 pub fn is_path(reference: &str) -> bool {
     reference.contains('/') || reference.contains('.')
+}
+
+/// Checks that an evaluator can be called that.
+pub fn check_name(name: &str) -> Result<(), Failure> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(
+        Failure::input(format!("`{name}` is no name for an evaluator"))
+            .hint("a name is lower-case letters, digits and `_`, a letter first"),
+    )
 }
 
 /// Finds an evaluator. A path is relative to `base`; what was added there has a name.

@@ -42,7 +42,7 @@ const VERSION: i64 = 1;
 /// How much of a digest is shown.
 const SHOWN: usize = 12;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Contents {
     version: i64,
@@ -148,7 +148,8 @@ impl Approval {
     }
 }
 
-fn short(digest: &str) -> &str {
+/// As much of a digest as is shown.
+pub fn short(digest: &str) -> &str {
     digest.get(..SHOWN).unwrap_or(digest)
 }
 
@@ -166,8 +167,7 @@ pub enum Standing<'a> {
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    approvals: Vec<Approval>,
-    added: Vec<Added>,
+    contents: Contents,
 }
 
 impl Lock {
@@ -188,8 +188,7 @@ impl Lock {
             {
                 Contents {
                     version: VERSION,
-                    evaluator: Vec::new(),
-                    added: Vec::new(),
+                    ..Contents::default()
                 }
             }
             Err(error) => {
@@ -200,21 +199,17 @@ impl Lock {
                 .hint("it says which evaluators were approved"));
             }
         };
-        Ok(Self {
-            path,
-            approvals: contents.evaluator,
-            added: contents.added,
-        })
+        Ok(Self { path, contents })
     }
 
     /// The evaluators that were added, by name.
     pub fn all_added(&self) -> &[Added] {
-        &self.added
+        &self.contents.added
     }
 
     /// The one of a name.
     pub fn added(&self, name: &str) -> Option<&Added> {
-        self.added.iter().find(|added| added.name == name)
+        self.contents.added.iter().find(|added| added.name == name)
     }
 
     /// Writes down where an evaluator comes from, in place of what was written of its name.
@@ -223,9 +218,13 @@ impl Lock {
     /// Where it cannot be written.
     pub fn add(&mut self, added: Added) -> Result<(), Failure> {
         self.refresh()?;
-        self.added.retain(|before| before.name != added.name);
-        self.added.push(added);
-        self.added.sort_by(|one, other| one.name.cmp(&other.name));
+        self.contents
+            .added
+            .retain(|before| before.name != added.name);
+        self.contents.added.push(added);
+        self.contents
+            .added
+            .sort_by(|one, other| one.name.cmp(&other.name));
         self.write()
     }
 
@@ -235,8 +234,10 @@ impl Lock {
     /// Where it cannot be written.
     pub fn remove(&mut self, name: &str) -> Result<(), Failure> {
         self.refresh()?;
-        self.added.retain(|before| before.name != name);
-        self.approvals.retain(|approval| approval.reference != name);
+        self.contents.added.retain(|before| before.name != name);
+        self.contents
+            .evaluator
+            .retain(|approval| approval.reference != name);
         self.write()
     }
 
@@ -252,7 +253,7 @@ impl Lock {
 
     /// What was approved under a reference.
     pub fn approved(&self, reference: &str) -> Option<&Approval> {
-        let mut approvals = self.approvals.iter();
+        let mut approvals = self.contents.evaluator.iter();
         approvals.find(|approval| approval.reference == reference)
     }
 
@@ -264,7 +265,7 @@ impl Lock {
     pub fn approve(&mut self, wanted: &Approval) -> Result<(), Failure> {
         self.refresh()?;
         let mut approval = wanted.clone();
-        self.approvals.retain(|before| {
+        self.contents.evaluator.retain(|before| {
             if before.reference != wanted.reference {
                 return true;
             }
@@ -274,8 +275,9 @@ impl Lock {
             }
             false
         });
-        self.approvals.push(approval);
-        self.approvals
+        self.contents.evaluator.push(approval);
+        self.contents
+            .evaluator
             .sort_by(|one, other| one.reference.cmp(&other.reference));
         self.write()
     }
@@ -283,20 +285,13 @@ impl Lock {
     /// Another process may have written another one meanwhile.
     fn refresh(&mut self) -> Result<(), Failure> {
         if let Some(experiments) = self.path.parent() {
-            let now = Self::read(experiments)?;
-            self.approvals = now.approvals;
-            self.added = now.added;
+            self.contents = Self::read(experiments)?.contents;
         }
         Ok(())
     }
 
     fn write(&self) -> Result<(), Failure> {
-        let contents = Contents {
-            version: VERSION,
-            evaluator: self.approvals.clone(),
-            added: self.added.clone(),
-        };
-        let text = toml::to_string(&contents).map_err(|error| self.unwritable(&error))?;
+        let text = toml::to_string(&self.contents).map_err(|error| self.unwritable(&error))?;
         files::replace(&self.path, text.as_bytes()).map_err(|error| self.unwritable(&error))
     }
 

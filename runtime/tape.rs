@@ -302,7 +302,13 @@ impl Head {
 
     /// The guest's randomness.
     pub fn randomness(&self) -> Vec<u8> {
-        self.tape.recording().randomness()
+        match &self.tape {
+            Tape::Recorder(recording) => recording
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .randomness(),
+            Tape::Player(recording) => recording.randomness(),
+        }
     }
 }
 

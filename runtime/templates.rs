@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::evaluator::is_name;
+use crate::catalog;
 use crate::failure::{Exit, Failure};
 
 /// A language that evaluators are written in.
@@ -140,12 +140,7 @@ impl Template {
 
 /// Makes a project for an evaluator in a new directory of its name below `above`. Returns the directory.
 pub fn make(name: &str, language: Language, above: &Path) -> Result<PathBuf, Failure> {
-    if !is_name(name) {
-        return Err(
-            Failure::input(format!("`{name}` is no name for an evaluator"))
-                .hint("a name is lower-case letters, digits and `_`, a letter first"),
-        );
-    }
+    catalog::check_name(name)?;
     let directory = above.join(name);
     let unwritable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {

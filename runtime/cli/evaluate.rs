@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::arguments::EvaluatorArgs;
 use super::{Context, approval};
-use crate::catalog;
 use crate::conditions::Conditions;
 use crate::directories;
 use crate::evaluator::Value;
@@ -52,10 +51,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         parameters: arguments.evaluator.parameters()?,
         ..experiment.objective.call()
     };
-    let base = match call.evaluator {
-        path if catalog::is_path(path) => directory.clone(),
-        name => context.base_of(name),
-    };
+    let base = context.base_of(call.evaluator);
     let instrument = Instrument::load(&host, &experiment, &call, &base)?;
     let experiments = base.join(DIRECTORY);
     approval::of_call(

@@ -159,6 +159,15 @@ impl Context {
             .hint("nothing is lost: run it again")
     }
 
+    /// A failure, or that it was stopped where a signal came meanwhile.
+    fn unless_stopped(&self, failure: Failure) -> Failure {
+        if self.cancel.is_cancelled() {
+            self.stopped()
+        } else {
+            failure
+        }
+    }
+
     fn host(&self) -> anyhow::Result<Host> {
         Host::new(directories::cache(), self.launcher.clone())
             .map_err(|error| anyhow::anyhow!("the component host cannot start: {error:#}"))

@@ -85,6 +85,7 @@ pub fn unloadable(error: &LoadError) -> Finding {
 /// Carries out every check on an evaluator that could be loaded, and tells of each.
 pub fn check(subject: &Subject<'_>, mut tell: impl FnMut(&Finding)) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let begun = |checked: Result<Finding, Finding>| checked.unwrap_or_else(|skipped| skipped);
     let mut add = |finding: Finding| {
         tell(&finding);
         findings.push(finding);
@@ -98,14 +99,14 @@ pub fn check(subject: &Subject<'_>, mut tell: impl FnMut(&Finding)) -> Vec<Findi
         subject.evaluator.imports(),
     ));
     add(declaration::types(descriptor));
-    add(subject.without_grants());
-    let measured = subject.measures();
+    add(begun(subject.without_grants()));
+    let measured = begun(subject.measures());
     let works = measured.outcome != Outcome::Fail && measured.outcome != Outcome::Skip;
     add(measured);
-    add(subject.deterministic(works));
-    add(subject.choices(works));
+    add(begun(subject.deterministic(works)));
+    add(begun(subject.choices(works)));
     for target in targets::ALL {
-        add(subject.handles(target));
+        add(begun(subject.handles(target)));
     }
     findings
 }

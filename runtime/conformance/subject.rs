@@ -41,6 +41,9 @@ pub struct Subject<'a> {
     pub cancel: &'a Cancel,
 }
 
+/// What a check found; where it could not even begin, that is the error.
+type Checked = Result<Finding, Finding>;
+
 /// What an evaluation has to do with.
 struct Means<'a> {
     directory: &'a Path,
@@ -56,8 +59,15 @@ impl Subject<'_> {
         self.evaluator.descriptor()
     }
 
+    /// What answers in place of commands and model, if anything does.
+    fn player(&self) -> Option<&Tape> {
+        self.tape
+            .as_ref()
+            .filter(|tape| matches!(tape, Tape::Player(_)))
+    }
+
     fn is_replayed(&self) -> bool {
-        matches!(self.tape, Some(Tape::Player(_)))
+        self.player().is_some()
     }
 
     /// What keeps it from being had measure again and again, if anything: commands and models take time and
@@ -76,11 +86,13 @@ impl Subject<'_> {
         })
     }
 
+    /// The settings for a check, which is skipped where the author has to give one.
     fn settings(
         &self,
+        check: &'static str,
         more: &[(&str, &Value)],
         commands: &BTreeMap<String, CommandLine>,
-    ) -> Result<Settings, String> {
+    ) -> Result<Settings, Finding> {
         let mut given = self.parameters.clone();
         for (name, value) in more {
             given.insert((*name).to_owned(), Given::Toml(value.to_toml()));
@@ -88,7 +100,7 @@ impl Subject<'_> {
         let parameters = self
             .descriptor()
             .values(&given)
-            .map_err(|error| format!("{error}: give it with `--set`"))?;
+            .map_err(|error| Finding::skip(check, format!("{error}: give it with `--set`")))?;
         Ok(Settings {
             parameters,
             commands: commands.clone(),
@@ -156,18 +168,15 @@ impl Subject<'_> {
     }
 
     /// Granted nothing that it asks for, it says so, and does not hold it against the candidate.
-    pub(super) fn without_grants(&self) -> Finding {
+    pub(super) fn without_grants(&self) -> Checked {
         const CHECK: &str = "no-grant";
         let descriptor = self.descriptor();
         if descriptor.commands.is_empty() && !descriptor.uses_model {
-            return Finding::pass(CHECK, "it needs none");
+            return Ok(Finding::pass(CHECK, "it needs none"));
         }
-        let settings = match self.settings(&[], &BTreeMap::new()) {
-            Ok(settings) => settings,
-            Err(missing) => return Finding::skip(CHECK, missing),
-        };
+        let settings = self.settings(CHECK, &[], &BTreeMap::new())?;
         let Ok(directory) = tempfile::tempdir() else {
-            return Finding::skip(CHECK, "there is no room for a sample");
+            return Ok(Finding::skip(CHECK, "there is no room for a sample"));
         };
         let _ = std::fs::write(directory.path().join(SAMPLE_NAME), SAMPLE);
         let answer = self.evaluate(&Means {
@@ -179,7 +188,7 @@ impl Subject<'_> {
             time_limit: PATIENCE.min(self.experiment.time_limit()),
         });
         let required = descriptor.commands.iter().find(|role| role.required);
-        match answer {
+        Ok(match answer {
             Ok(_) if required.is_some() => Finding::fail(
                 CHECK,
                 "it reports a value without the command that it declares as required",
@@ -203,29 +212,26 @@ impl Subject<'_> {
                 },
                 (None, _) => Finding::pass(CHECK, format!("it says so: {error}")),
             },
-        }
+        })
     }
 
     /// With its defaults and what the author set, it measures.
-    pub(super) fn measures(&self) -> Finding {
+    pub(super) fn measures(&self) -> Checked {
         const CHECK: &str = "measures";
         let unbound = self.unbound();
         if let Some(role) = unbound.first() {
-            return Finding::skip(
+            return Ok(Finding::skip(
                 CHECK,
                 format!("bind `--command {role}='...'`, or give a recording with `--replay`"),
-            );
+            ));
         }
         if self.descriptor().uses_model && self.model.is_none() && !self.is_replayed() {
-            return Finding::skip(
+            return Ok(Finding::skip(
                 CHECK,
                 "name a model with `--judge`, or give a recording with `--replay`",
-            );
+            ));
         }
-        let settings = match self.settings(&[], &self.experiment.objective.commands) {
-            Ok(settings) => settings,
-            Err(missing) => return Finding::skip(CHECK, missing),
-        };
+        let settings = self.settings(CHECK, &[], &self.experiment.objective.commands)?;
         let start = Instant::now();
         let report = match self.evaluate_target(&settings, self.tape.as_ref()) {
             Ok(report) => report,
@@ -237,7 +243,7 @@ impl Subject<'_> {
                 } else {
                     ""
                 };
-                return Finding::fail(CHECK, format!("{failed}{hint}"));
+                return Ok(Finding::fail(CHECK, format!("{failed}{hint}")));
             }
         };
         let took = start.elapsed();
@@ -245,19 +251,19 @@ impl Subject<'_> {
         if let Some(primary) = metrics.first()
             && report.measurement(&primary.name).is_none()
         {
-            return Finding::fail(
+            return Ok(Finding::fail(
                 CHECK,
                 format!("it does not report its first metric, `{}`", primary.name),
-            );
+            ));
         }
         let Some(first) = report.measurements.first() else {
-            return Finding::fail(CHECK, "it reports nothing");
+            return Ok(Finding::fail(CHECK, "it reports nothing"));
         };
         let first = metrics
             .first()
             .and_then(|primary| report.measurement(&primary.name))
             .unwrap_or(first);
-        Finding::pass(
+        Ok(Finding::pass(
             CHECK,
             format!(
                 "{}: {}; {} ms, {:.1} of {} MiB of memory",
@@ -267,32 +273,32 @@ impl Subject<'_> {
                 report.memory as f64 / f64::from(1 << 20),
                 self.experiment.limits.memory_mib,
             ),
-        )
+        ))
     }
 
     /// What it calls deterministic is the same again.
-    pub(super) fn deterministic(&self, works: bool) -> Finding {
+    pub(super) fn deterministic(&self, works: bool) -> Checked {
         const CHECK: &str = "deterministic";
         let metrics = &self.descriptor().metrics;
         if !metrics.iter().any(|metric| metric.deterministic) {
-            return Finding::pass(CHECK, "it calls no metric deterministic");
+            return Ok(Finding::pass(CHECK, "it calls no metric deterministic"));
         }
         if !works {
-            return Finding::skip(CHECK, "it has not measured yet");
+            return Ok(Finding::skip(CHECK, "it has not measured yet"));
         }
         if self.descriptor().uses_model && !self.is_replayed() {
-            return Finding::skip(CHECK, self.is_costly().unwrap_or_default());
+            return Ok(Finding::skip(CHECK, self.is_costly().unwrap_or_default()));
         }
-        let settings = match self.settings(&[], &self.experiment.objective.commands) {
-            Ok(settings) => settings,
-            Err(missing) => return Finding::skip(CHECK, missing),
-        };
-        let player = self.tape.as_ref().filter(|_| self.is_replayed());
+        let settings = self.settings(CHECK, &[], &self.experiment.objective.commands)?;
+        let player = self.player();
         let measure = || self.evaluate_target(&settings, player);
         let (first, second) = match (measure(), measure()) {
             (Ok(first), Ok(second)) => (first, second),
             (Err(failed), _) | (_, Err(failed)) => {
-                return Finding::fail(CHECK, format!("measured again, it fails: {failed}"));
+                return Ok(Finding::fail(
+                    CHECK,
+                    format!("measured again, it fails: {failed}"),
+                ));
             }
         };
         let mut wrong = Vec::new();
@@ -315,16 +321,16 @@ impl Subject<'_> {
                 ));
             }
         }
-        Finding::of(
+        Ok(Finding::of(
             CHECK,
             Outcome::Fail,
             &wrong,
             format!("the same again: {}", same.join(", ")),
-        )
+        ))
     }
 
     /// Every choice of a parameter is one that works.
-    pub(super) fn choices(&self, works: bool) -> Finding {
+    pub(super) fn choices(&self, works: bool) -> Checked {
         const CHECK: &str = "choices";
         let parameters = &self.descriptor().parameters;
         let choices: Vec<(&str, &String)> = parameters
@@ -335,23 +341,23 @@ impl Subject<'_> {
             })
             .collect();
         if choices.is_empty() {
-            return Finding::pass(CHECK, "no parameter has any");
+            return Ok(Finding::pass(CHECK, "no parameter has any"));
         }
         if !works {
-            return Finding::skip(CHECK, "it has not measured yet");
+            return Ok(Finding::skip(CHECK, "it has not measured yet"));
         }
         if let Some(why) = self.is_costly() {
-            return Finding::skip(CHECK, why);
+            return Ok(Finding::skip(CHECK, why));
         }
-        let player = self.tape.as_ref().filter(|_| self.is_replayed());
+        let player = self.player();
         let mut wrong = Vec::new();
         for (name, choice) in &choices {
             let value = Value::Text((*choice).clone());
-            let settings =
-                match self.settings(&[(name, &value)], &self.experiment.objective.commands) {
-                    Ok(settings) => settings,
-                    Err(missing) => return Finding::skip(CHECK, missing),
-                };
+            let settings = self.settings(
+                CHECK,
+                &[(name, &value)],
+                &self.experiment.objective.commands,
+            )?;
             if let Err(Failed { error, .. }) = self.evaluate_target(&settings, player) {
                 let refused = matches!(error, EvaluateError::InvalidParameters(_));
                 if refused || fault(&error).is_some() {
@@ -359,37 +365,37 @@ impl Subject<'_> {
                 }
             }
         }
-        Finding::of(
+        Ok(Finding::of(
             CHECK,
             Outcome::Fail,
             &wrong,
             format!("all {} work", choices.len()),
-        )
+        ))
     }
 
     /// Given an odd target it measures that or says what is wrong with it.
-    pub(super) fn handles(&self, target: Target) -> Finding {
+    pub(super) fn handles(&self, target: Target) -> Checked {
         let check = target.check;
         if let Some(why) = self.is_costly() {
-            return Finding::skip(check, why);
+            return Ok(Finding::skip(check, why));
         }
-        let settings = match self.settings(&[], &self.experiment.objective.commands) {
-            Ok(settings) => settings,
-            Err(missing) => return Finding::skip(check, missing),
-        };
+        let settings = self.settings(check, &[], &self.experiment.objective.commands)?;
         let sample = [SAMPLE_NAME.to_owned()];
         let targets = match self.experiment.target.as_slice() {
             [] => &sample,
             targets => targets,
         };
         let Ok(directory) = tempfile::tempdir() else {
-            return Finding::skip(check, "there is no room for the target");
+            return Ok(Finding::skip(check, "there is no room for the target"));
         };
         if let Err(error) = targets
             .iter()
             .try_for_each(|name| target.write(directory.path(), name))
         {
-            return Finding::skip(check, format!("the target cannot be written: {error}"));
+            return Ok(Finding::skip(
+                check,
+                format!("the target cannot be written: {error}"),
+            ));
         }
         let start = Instant::now();
         let answer = self.evaluate(&Means {
@@ -397,11 +403,11 @@ impl Subject<'_> {
             targets,
             settings: &settings,
             granted: true,
-            tape: self.tape.as_ref().filter(|_| self.is_replayed()),
+            tape: self.player(),
             time_limit: PATIENCE.min(self.experiment.time_limit()),
         });
         let took = start.elapsed().as_millis();
-        match answer {
+        Ok(match answer {
             Ok(report) if target.is_missing && !self.is_replayed() => {
                 let value = report.measurements.first().map(Measurement::value);
                 Finding::fail(
@@ -436,7 +442,7 @@ impl Subject<'_> {
                 }
                 (None, _) => Finding::pass(check, format!("it says so: {error}")),
             },
-        }
+        })
     }
 }
 

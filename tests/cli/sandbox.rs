@@ -240,6 +240,13 @@ fn commands_see_the_worktree_at_the_projects_own_path() {
     assert_cannot(&found, &["see_checkout"]);
 }
 
+/// The first try's record.
+fn tried(place: &Place, outcome: &Outcome) -> serde_json::Value {
+    let records = journal(place, HERE);
+    let tried = records.into_iter().find(|r| r["event"] == "try");
+    tried.unwrap_or_else(|| panic!("{outcome:#?}"))
+}
+
 #[test]
 fn an_agent_writes_its_worktree_and_its_own_settings() {
     for tier in Tier::ALL {
@@ -266,12 +273,11 @@ fn an_agent_writes_its_worktree_and_its_own_settings() {
                 "--json",
             ],
         );
-        let records = journal(&place, HERE);
-        let tried = records
-            .iter()
-            .find(|r| r["event"] == "try")
-            .unwrap_or_else(|| panic!("{outcome:#?}"));
-        assert_eq!(tried["description"], "changed it", "{outcome:#?}");
+        assert_eq!(
+            tried(&place, &outcome)["description"],
+            "changed it",
+            "{outcome:#?}"
+        );
         assert!(place.home().join(".claude/session").exists());
         // Where it succeeds, that is a private `/tmp`.
         assert!(!place.outside("x").exists());
@@ -412,12 +418,11 @@ fn a_program_finds_the_package_that_it_is_of() {
             "1",
         ]);
         let outcome = outcome(&mut command);
-        let records = journal(&place, HERE);
-        let tried = records
-            .iter()
-            .find(|r| r["event"] == "try")
-            .unwrap_or_else(|| panic!("{outcome:#?}"));
-        assert_eq!(tried["description"], "changed it", "{outcome:#?}");
+        assert_eq!(
+            tried(&place, &outcome)["description"],
+            "changed it",
+            "{outcome:#?}"
+        );
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::super::Context;
 use crate::catalog::{self, Component};
-use crate::evaluator::is_name;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::grants::{self, Added, Lock};
@@ -68,13 +67,7 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> anyhow::Result<()> 
     let obtained = obtain(context, &place, &source, key.as_deref())?;
     let (called, version) = described(context, &arguments.source, &obtained.component)?;
     let name = arguments.name.as_deref().unwrap_or(&called);
-    if !is_name(name) {
-        return Err(
-            Failure::input(format!("`{name}` is no name for an evaluator"))
-                .hint("a name is lower-case letters, digits and `_`, a letter first")
-                .into(),
-        );
-    }
+    catalog::check_name(name)?;
     if catalog::is_built_in(name) {
         return Err(
             Failure::input(format!("`{name}` is a built-in evaluator's name"))
@@ -102,7 +95,7 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> anyhow::Result<()> 
     lock.add(added)?;
     context.ui.info(&format!(
         "added `{name}` ({called} {version}, sha256 {})",
-        short(&obtained.component.digest)
+        grants::short(&obtained.component.digest)
     ));
     context.ui.hint(&format!(
         "`autoresearch evaluator inspect {name}` shows what it measures and asks for; commit `{DIRECTORY}/evaluators*`"
@@ -136,8 +129,8 @@ pub(super) fn update(context: &Context, arguments: &UpdateArgs) -> anyhow::Resul
         }
         context.ui.info(&format!(
             "`{name}` is another: {called} {version}, sha256 {} -> {}",
-            short(&before.sha256),
-            short(digest)
+            grants::short(&before.sha256),
+            grants::short(digest)
         ));
         lock.add(Added {
             manifest: obtained.manifest,
@@ -200,13 +193,9 @@ fn obtain(
         });
     }
     let source = Source::parse(source)?;
-    let fetched = source.fetch(key, &context.cancel).map_err(|failure| {
-        if context.cancel.is_cancelled() {
-            context.stopped()
-        } else {
-            failure
-        }
-    })?;
+    let fetched = source
+        .fetch(key, &context.cancel)
+        .map_err(|failure| context.unless_stopped(failure))?;
     Ok(Obtained {
         component: catalog::component(&source.to_string(), fetched.bytes.into()),
         manifest: Some(fetched.manifest),
@@ -248,8 +237,4 @@ fn write(experiments: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
             )
             .hint("make it possible and try again")
         })
-}
-
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

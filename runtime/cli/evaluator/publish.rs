@@ -35,13 +35,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     context.watch_signals()?;
     let manifest = destination
         .publish(component.bytes.into_owned(), &about, &context.cancel)
-        .map_err(|failure| {
-            if context.cancel.is_cancelled() {
-                context.stopped()
-            } else {
-                failure
-            }
-        })?;
+        .map_err(|failure| context.unless_stopped(failure))?;
     context.ui.info(&format!(
         "published {} {}",
         descriptor.name, descriptor.version
