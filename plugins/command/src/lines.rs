@@ -1,47 +1,157 @@
 //! Metrics in what a program prints.
 //!
 //! A metric is a line `name: value`, where the name is `[a-z][a-z0-9_]*` of at most 64 bytes and the
-//! value a finite number; white space around both is free, and after the value and white space
-//! anything may follow (a unit, a remark). Every other line is ignored. The last line of a name counts.
+//! value a plain finite number; white space around both is free, and after the value and white space
+//! anything but another number may follow (a unit, a remark). Every other line is ignored.
+//!
+//! The last line of a name counts. A name whose last line has no such number has no value: an older
+//! number is another run's, or another step's.
+
+use std::collections::BTreeMap;
 
 /// The most names that are kept.
 pub const MOST_NAMES: usize = 64;
 const LONGEST_NAME: usize = 64;
+/// Characters shown of a line.
+const LINE_LIMIT: usize = 120;
+/// How many names are listed in one remark.
+const LISTED: usize = 5;
 
 /// The metrics of one output.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Metrics {
     /// Each name once, in the order of the lines that count.
     pub values: Vec<(String, f64)>,
-    /// True where there were more than [`MOST_NAMES`]: those printed last are kept.
+    /// True if there were more than [`MOST_NAMES`]: those printed last are kept.
     pub more: bool,
+    /// Names whose last line has no plain finite number though it, or one before it, is meant to
+    /// have one. Each with its last line, cut.
+    pub unreadable: Vec<(String, String)>,
+    /// Names that were printed with different values.
+    pub changing: Vec<String>,
+}
+
+/// What follows the colon of a line that begins with a name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Value {
+    Number(f64),
+    /// It is meant as a number and is not a plain finite one.
+    Unreadable,
+    /// It is not meant as one.
+    Words,
 }
 
 /// Finds the metrics in an output.
 pub fn metrics(output: &[u8]) -> Metrics {
     let text = common::clean(output);
-    let mut values: Vec<(String, f64)> = Vec::new();
-    let mut more = false;
+    let mut found = Metrics::default();
+    // The last line of each name, and where its name stands in the list.
+    let mut names: Vec<(&str, Value, &str)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut with_numbers = 0;
     // From the end, so that the first line of a name is the one that counts.
-    for (name, value) in text.lines().rev().filter_map(metric) {
-        if values.iter().any(|(seen, _)| seen == name) {
+    for line in text.lines().rev() {
+        let Some((name, value)) = named(line) else {
             continue;
+        };
+        let Some(last) = places.get(name).and_then(|place| names.get_mut(*place)) else {
+            if value != Value::Words {
+                if with_numbers == MOST_NAMES {
+                    found.more = true;
+                    break;
+                }
+                with_numbers += 1;
+            }
+            places.insert(name, names.len());
+            names.push((name, value, line));
+            continue;
+        };
+        match (last.1, value) {
+            // Its last line is about something else, and those before have numbers.
+            (Value::Words, Value::Number(_) | Value::Unreadable) => last.1 = Value::Unreadable,
+            (Value::Number(counts), Value::Number(older))
+                if counts != older && !found.changing.iter().any(|known| known == name) =>
+            {
+                found.changing.push(name.to_owned());
+            }
+            _ => {}
         }
-        if values.len() == MOST_NAMES {
-            more = true;
-            break;
-        }
-        values.push((name.to_owned(), value));
     }
-    values.reverse();
-    Metrics { values, more }
+    for (name, value, line) in names.into_iter().rev() {
+        match value {
+            Value::Number(value) => found.values.push((name.to_owned(), value)),
+            Value::Unreadable => found.unreadable.push((name.to_owned(), cut(line.trim()))),
+            Value::Words => {}
+        }
+    }
+    found.changing.reverse();
+    found
 }
 
-fn metric(line: &str) -> Option<(&str, f64)> {
+/// Says of each name that has no value why that is.
+pub fn complaints(metrics: &Metrics) -> Vec<String> {
+    let each = metrics.unreadable.iter();
+    each.map(|(name, line)| {
+        format!("the last line of `{name}` has no plain finite number: `{line}`")
+    })
+    .collect()
+}
+
+/// Says which names were printed with different values.
+pub fn remark_on_changes(metrics: &Metrics) -> Option<String> {
+    let names: Vec<String> = metrics
+        .changing
+        .iter()
+        .take(LISTED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let more = if metrics.changing.len() > LISTED {
+        ", ..."
+    } else {
+        ""
+    };
+    Some(format!(
+        "printed more than once with different values, of which the last counts: {}{more}",
+        names.join(", ")
+    ))
+}
+
+fn named(line: &str) -> Option<(&str, Value)> {
+    // What some programs begin a file with.
+    let line = line.trim_start_matches('\u{feff}');
     let (name, rest) = line.split_once(':')?;
     let name = name.trim();
-    let value: f64 = rest.split_whitespace().next()?.parse().ok()?;
-    (is_name(name) && value.is_finite()).then_some((name, value))
+    is_name(name).then(|| (name, value(rest)))
+}
+
+fn value(text: &str) -> Value {
+    let mut words = text.split_whitespace();
+    let Some(word) = words.next() else {
+        return Value::Words;
+    };
+    let follows_a_number = words.next().is_some_and(begins_number);
+    match word.parse::<f64>() {
+        Ok(value) if value.is_finite() && !follows_a_number => Value::Number(value),
+        Ok(_) => Value::Unreadable,
+        Err(_) if begins_number(word) => Value::Unreadable,
+        Err(_) => Value::Words,
+    }
+}
+
+/// Whether a word begins as numbers do in any notation.
+fn begins_number(word: &str) -> bool {
+    let digits = word.trim_start_matches(['+', '-', '\u{2212}', '.', ',', '$', '€', '£']);
+    digits.starts_with(|c: char| c.is_numeric())
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LINE_LIMIT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 fn is_name(text: &str) -> bool {
@@ -98,24 +208,70 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_finite_number_is_ignored() {
+    fn what_is_no_plain_finite_number_is_told_and_never_an_older_one() {
         for text in [
-            "",
-            " ",
             "nan",
+            "NaN",
             "inf",
             "-infinity",
             "1e999",
             "95%",
             "0.5,",
             "1_000",
+            "1,234.5",
+            "1 234,5",
+            "1\u{a0}234,5",
+            "1\u{202f}234",
             "0x10",
             "12:30",
-            "ms 5",
+            "$5",
+            "5 6",
             "٣",
         ] {
-            assert!(found(&format!("x: {text}")).is_empty(), "{text}");
+            let found = metrics(format!("x: 999.9\ny: 2\nx: {text}\n").as_bytes());
+            assert_eq!(found.values, one("y", 2.0), "{text}");
+            let complaints = complaints(&found);
+            assert_eq!(complaints.len(), 1, "{text}");
+            assert!(complaints[0].contains("last line of `x`"), "{complaints:?}");
+            let alone = metrics(format!("x: {text}").as_bytes());
+            assert_eq!(
+                (alone.values.len(), alone.unreadable.len()),
+                (0, 1),
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn words_after_a_number_take_its_place() {
+        let found = metrics(b"loss: 0.5\nloss: diverged\n");
+        assert!(found.values.is_empty());
+        assert_eq!(
+            found.unreadable,
+            [("loss".to_owned(), "loss: diverged".to_owned())]
+        );
+    }
+
+    #[test]
+    fn lines_that_are_not_about_numbers_are_ignored() {
+        for text in ["", " ", "ms 5", "see the log", "//host/path"] {
+            let found = metrics(format!("x: {text}").as_bytes());
+            assert_eq!(found, Metrics::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn different_values_of_a_name_are_told() {
+        let found = metrics(b"a: 1\nb: 1\na: 1\nb: 2\nb: 3\n");
+        assert_eq!(found.values, [("a".to_owned(), 1.0), ("b".to_owned(), 3.0)]);
+        let remark = remark_on_changes(&found).unwrap();
+        assert!(remark.ends_with("the last counts: `b`"), "{remark}");
+        assert_eq!(remark_on_changes(&metrics(b"a: 1\na: 1.0\n")), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        assert_eq!(found("\u{feff}loss: 1\n"), one("loss", 1.0));
     }
 
     #[test]
@@ -144,9 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_of_a_name_counts_unless_it_has_no_number() {
+    fn the_last_line_of_a_name_counts() {
         assert_eq!(
-            found("loss: 3\nacc: 0.1\nloss: 2\nloss: nan\n"),
+            found("loss: 3\nacc: 0.1\nloss: 2\n"),
             [("acc".to_owned(), 0.1), ("loss".to_owned(), 2.0)]
         );
     }
@@ -167,13 +323,8 @@ mod tests {
     #[test]
     fn nothing_found_is_empty() {
         for output in ["", "\n\n", "no metric here", ":", ": 5", "x:"] {
-            assert_eq!(
-                metrics(output.as_bytes()),
-                Metrics {
-                    values: Vec::new(),
-                    more: false
-                }
-            );
+            let found = metrics(output.as_bytes());
+            assert!(found.values.is_empty() && !found.more, "{output}");
         }
     }
 
