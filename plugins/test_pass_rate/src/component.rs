@@ -7,8 +7,8 @@ use common::contract::{
     Parameter, Report, Request, Severity, Value, ValueType,
 };
 
-use crate::runners::{self, Output, Runner, Stream};
-use crate::settings::{AUTO, Settings};
+use crate::runners::{self, Output, Reading, Runner, Stream};
+use crate::settings::{AUTO, EXIT_CODE, Settings};
 use crate::verdict::{self, Run};
 
 struct TestPassRate;
@@ -62,12 +62,15 @@ impl Guest for TestPassRate {
                     type_: ValueType::Text,
                     required: false,
                     default: Some(Value::Text(AUTO.into())),
-                    choices: [AUTO]
+                    choices: [AUTO, EXIT_CODE]
                         .into_iter()
                         .chain(Runner::ALL.iter().map(|runner| runner.name()))
                         .map(String::from)
                         .collect(),
-                    description: "Whose words to read; `auto` is whichever runner it was".into(),
+                    description: "Whose words to read; `auto` is whichever runner it was, and with \
+                                  `exit-code` the command is one test, which passes if it exits \
+                                  with 0"
+                        .into(),
                 },
                 Parameter {
                     name: "report".into(),
@@ -107,6 +110,17 @@ impl Guest for TestPassRate {
         };
 
         let (ended, printed) = contract::run_to_end(ROLE)?;
+        if settings.exit_code {
+            let run = Run {
+                role: ROLE,
+                ended,
+                stdout: &printed.stdout,
+                stderr: &printed.stderr,
+            };
+            return Ok(report_of(
+                verdict::by_exit_code(&run).map_err(Failure::CandidateFailed)?,
+            ));
+        }
         let output = Output {
             stdout: Stream::new(&printed.stdout, printed.stdout_truncated),
             stderr: Stream::new(&printed.stderr, printed.stderr_truncated),
@@ -123,27 +137,37 @@ impl Guest for TestPassRate {
         };
         let reading = verdict::judge(&run, &output, found).map_err(Failure::CandidateFailed)?;
 
-        let counts = reading.counts;
-        let Some(rate) = counts.pass_rate() else {
+        if reading.counts.ran() == 0 {
             return Err(Failure::Other("no test ran".into()));
-        };
-        Ok(Report {
-            measurements: vec![
-                measurement("pass_rate", rate),
-                measurement("passed", counts.passed as f64),
-                measurement("failed", counts.failed as f64),
-                measurement("skipped", counts.skipped as f64),
-                measurement("total", counts.total() as f64),
-            ],
-            diagnostics: reading
-                .notes
-                .into_iter()
-                .map(|message| Diagnostic {
-                    severity: Severity::Warning,
-                    message,
-                })
-                .collect(),
-        })
+        }
+        Ok(report_of(reading))
+    }
+}
+
+/// The metrics of counts of which some tests ran.
+fn report_of(reading: Reading) -> Report {
+    let counts = reading.counts;
+    let measurements = counts
+        .pass_rate()
+        .map(|rate| measurement("pass_rate", rate))
+        .into_iter()
+        .chain([
+            measurement("passed", counts.passed as f64),
+            measurement("failed", counts.failed as f64),
+            measurement("skipped", counts.skipped as f64),
+            measurement("total", counts.total() as f64),
+        ])
+        .collect();
+    Report {
+        measurements,
+        diagnostics: reading
+            .notes
+            .into_iter()
+            .map(|message| Diagnostic {
+                severity: Severity::Warning,
+                message,
+            })
+            .collect(),
     }
 }
 

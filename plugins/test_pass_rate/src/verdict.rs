@@ -5,7 +5,7 @@
 
 use common::Ended;
 
-use crate::runners::{Output, Reading, pytest};
+use crate::runners::{Counts, Output, Reading, pytest};
 
 /// pytest's exit codes for an internal error, a wrong command line and no tests.
 const PYTEST_BROKEN: std::ops::RangeInclusive<i32> = 3..=5;
@@ -70,6 +70,26 @@ pub fn judge(
         ));
     }
     Ok(reading)
+}
+
+/// The whole command as one test, which passes if it exits with 0. One that does not end in time, or is
+/// ended by a signal, has no verdict.
+pub fn by_exit_code(run: &Run) -> Result<Reading, String> {
+    let complaint = common::complaint(run.role, run.ended, run.stdout, run.stderr);
+    match (run.ended, complaint) {
+        (Ended::Code(0), _) => Ok(Reading::from(Counts {
+            passed: 1,
+            ..Counts::default()
+        })),
+        (Ended::Code(_), complaint) => Ok(Reading {
+            counts: Counts {
+                failed: 1,
+                ..Counts::default()
+            },
+            notes: complaint.into_iter().collect(),
+        }),
+        (_, complaint) => Err(complaint.unwrap_or_default()),
+    }
 }
 
 fn is_pytest_broken(code: i32, stdout: &str) -> bool {

@@ -69,7 +69,7 @@ impl Package {
         }
         if failed && self.counts.failed == 0 {
             return Err(format!(
-                "the package `{name}` failed, but none of its tests: it does not build, or ended early"
+                "the package `{name}` failed, but none of its tests: it does not build, ended early, or a benchmark failed"
             ));
         }
         Ok(self.counts)
@@ -123,7 +123,10 @@ pub fn read_json(stream: &Stream) -> Found {
             (None, test) => {
                 let package = packages.entry(name).or_default();
                 match (event.action.as_str(), test, event.output) {
-                    ("run", Some(test), _) => package.begin(&test),
+                    // A benchmark that succeeds has no end, and none is a test.
+                    ("run", Some(test), _) if !test.starts_with("Benchmark") => {
+                        package.begin(&test);
+                    }
                     ("output", _, Some(text)) => package.printed(text.trim_end()),
                     _ => {}
                 }
@@ -150,10 +153,10 @@ pub fn read_text(stream: &Stream) -> Found {
     let mut total = Counts::default();
     let mut error = None;
     for line in stream.text.lines() {
-        if let Some(test) = line.strip_prefix("=== RUN ") {
+        if let Some(test) = test_beginning(line) {
             any_test = true;
-            package.begin(test.trim_start());
-        } else if let Some((test, ending)) = test_ending(line) {
+            package.begin(test);
+        } else if let Some((test, ending)) = test_ending(line).or_else(|| glued_ending(line)) {
             package.end(test, ending);
         } else if let Some((name, failed)) = package_ending(line) {
             if !failed && !package.running.is_empty() {
@@ -175,13 +178,39 @@ pub fn read_text(stream: &Stream) -> Found {
     if !package.running.is_empty() {
         error = error.or_else(|| Some("`go test` ended before its last package did".into()));
     }
-    Some(stream.whole().and_then(|()| match error {
-        _ if !any_test && stream.text.lines().any(has_time) => {
-            Err("`go test` names the tests that pass only with `-v` or `-json`".into())
+    Some(stream.whole().and_then(|()| {
+        match error {
+            _ if !any_test
+                && stream.text.lines().any(has_time)
+                && !stream
+                    .text
+                    .lines()
+                    .any(|line| line.starts_with("Benchmark")) =>
+            {
+                Err("`go test` names the tests that pass only with `-v` or `-json`".into())
+            }
+            Some(reason) => Err(reason),
+            None => Ok(Reading::from(total)),
         }
-        Some(reason) => Err(reason),
-        None => Ok(Reading::from(total)),
     }))
+}
+
+/// `=== RUN   TestName`, also behind what a test printed without ending its line.
+fn test_beginning(line: &str) -> Option<&str> {
+    const MARK: &str = "=== RUN ";
+    let at = line.rfind(MARK)?;
+    let test = line.get(at + MARK.len()..)?.trim_start();
+    let is_test = ["Test", "Fuzz", "Example"]
+        .iter()
+        .any(|kind| test.starts_with(kind));
+    (at == 0 || (is_test && !test.contains(' '))).then_some(test)
+}
+
+/// A test's ending behind what it printed without ending its line. Those of subtests stand on lines of
+/// their own: the tests around them end theirs first.
+fn glued_ending(line: &str) -> Option<(&str, Ending)> {
+    let at = line.rfind("--- ").filter(|at| *at > 0)?;
+    test_ending(line.get(at..)?).filter(|(test, _)| !test.contains('/'))
 }
 
 /// `--- PASS: TestName (0.00s)`, indented by four spaces for each test around it.

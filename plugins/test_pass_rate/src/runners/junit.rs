@@ -40,12 +40,14 @@ enum Element {
     Suite {
         /// The failures that it tells of itself.
         claimed: u64,
-        /// The failures counted before it.
+        /// The failures that were explained before it.
         before: u64,
     },
     Case {
         failed: bool,
         skipped: bool,
+        /// The failures of runs after which it was run again: a suite may tell of each.
+        again: u64,
     },
     Other,
 }
@@ -57,6 +59,8 @@ fn document(text: &str) -> Result<Option<Reading>, String> {
     let mut open: Vec<Element> = Vec::new();
     let mut counts = Counts::default();
     let mut beyond = 0_u64;
+    // The failures that suites may tell of: those counted, and those of runs that were repeated.
+    let mut explained = 0_u64;
     loop {
         let Ok(event) = reader.read_event() else {
             // The reader's own words are long, and make the component longer.
@@ -72,19 +76,29 @@ fn document(text: &str) -> Result<Option<Reading>, String> {
                 {
                     return Ok(None);
                 }
-                let element = element(&tag, open.last_mut(), counts.failed);
+                let element = element(&tag, open.last_mut(), explained);
                 open.push(element);
             }
             Event::End(_) => {
                 match open.pop() {
-                    Some(Element::Case { failed: true, .. }) => counts.failed += 1,
-                    Some(Element::Case { skipped: true, .. }) => counts.skipped += 1,
-                    Some(Element::Case { .. }) => counts.passed += 1,
+                    Some(Element::Case {
+                        failed,
+                        skipped,
+                        again,
+                    }) => {
+                        explained = explained.saturating_add(again + u64::from(failed));
+                        match (failed, skipped) {
+                            (true, _) => counts.failed += 1,
+                            (false, true) => counts.skipped += 1,
+                            (false, false) => counts.passed += 1,
+                        }
+                    }
                     Some(Element::Suite { claimed, before }) => {
-                        let counted = counts.failed.saturating_sub(before);
-                        let more = claimed.saturating_sub(counted);
+                        let told = explained.saturating_sub(before);
+                        let more = claimed.saturating_sub(told);
                         beyond = beyond.saturating_add(more);
                         counts.failed = counts.failed.saturating_add(more);
+                        explained = explained.saturating_add(more);
                     }
                     Some(Element::Other) | None => {}
                 }
@@ -111,6 +125,7 @@ fn element(tag: &BytesStart, parent: Option<&mut Element>, before: u64) -> Eleme
             failed: false,
             // googletest's word for a disabled test.
             skipped: has(tag, "status", &["notrun", "skipped", "disabled"]),
+            again: 0,
         },
         ("testsuites" | "testsuite", None | Some(Element::Suite { .. })) => Element::Suite {
             claimed: number(tag, "failures").saturating_add(number(tag, "errors")),
@@ -118,6 +133,14 @@ fn element(tag: &BytesStart, parent: Option<&mut Element>, before: u64) -> Eleme
         },
         ("failure" | "error", Some(Element::Case { failed, .. })) => {
             *failed = true;
+            Element::Other
+        }
+        // surefire's words for the failures of a test that was run again.
+        (
+            "flakyFailure" | "flakyError" | "rerunFailure" | "rerunError",
+            Some(Element::Case { again, .. }),
+        ) => {
+            *again += 1;
             Element::Other
         }
         ("skipped", Some(Element::Case { skipped, .. })) => {

@@ -7,6 +7,7 @@
 
 mod cargo;
 mod go;
+mod hints;
 mod jest;
 mod junit;
 mod nextest;
@@ -252,6 +253,9 @@ pub fn read(runner: Option<Runner>, output: &Output) -> Result<Reading, String> 
     }
     found.pop().map_or_else(
         || {
+            if let Some(hint) = hints::of(output) {
+                return Err(hint);
+            }
             Err(format!(
                 "there is no summary of tests in it; looked for {}. The parameter `format` names one \
                  of them, `report` a file that the command writes",

@@ -5,49 +5,45 @@
 
 use super::{Counts, Found, Reading, Stream};
 
-/// Reads one document.
-pub fn read(stream: &Stream) -> Found {
-    let mut plan = None;
-    let mut plans = 0_u32;
-    let mut version = false;
-    let mut bail = None;
-    let mut astray = None;
-    let mut counts = Counts::default();
-    for line in stream.text.lines() {
-        if line.starts_with("TAP version ") {
-            version = true;
-        } else if let Some(number) = planned(line) {
-            plan = Some(number);
-            plans += 1;
-        } else if let Some(reason) = line.strip_prefix("Bail out!") {
-            bail = Some(reason.trim());
-        } else if let Some(point) = Point::read(line) {
-            let due = counts.total().saturating_add(1);
-            if point.number.is_some_and(|number| number != due) {
-                astray = astray.or(point.number);
-            }
-            match point {
-                Point { aside: true, .. } => counts.skipped += 1,
-                Point { passed: true, .. } => counts.passed += 1,
-                Point { .. } => counts.failed += 1,
-            }
+/// What one program wrote.
+#[derive(Debug, Default)]
+struct Document {
+    plan: Option<u64>,
+    version: bool,
+    counts: Counts,
+    /// A number that is not in its turn.
+    astray: Option<u64>,
+}
+
+impl Document {
+    fn is_empty(&self) -> bool {
+        self.plan.is_none() && self.counts.total() == 0
+    }
+
+    /// Whether it has all that it planned.
+    fn is_complete(&self) -> bool {
+        self.plan == Some(self.counts.total())
+    }
+
+    fn add(&mut self, point: &Point) {
+        let due = self.counts.total().saturating_add(1);
+        if point.number.is_some_and(|number| number != due) {
+            self.astray = self.astray.or(point.number);
+        }
+        match point {
+            Point { aside: true, .. } => self.counts.skipped += 1,
+            Point { passed: true, .. } => self.counts.passed += 1,
+            Point { .. } => self.counts.failed += 1,
         }
     }
-    if !version && (plan.is_none() || (counts.total() == 0 && plan != Some(0))) {
-        return None;
-    }
-    let read = || {
-        if let Some(reason) = bail {
-            return Err(format!("the tests bailed out: {reason}"));
-        }
-        let plan = plan.ok_or("its TAP has no plan, so that it may be half")?;
-        if plans > 1 {
-            return Err(
-                "there is more than one plan in its TAP: let the command run one program".into(),
-            );
-        }
-        // A number that a test printed, or the output of two programs.
-        if let Some(number) = astray {
+
+    fn read(&self) -> Result<Reading, String> {
+        let counts = self.counts;
+        let plan = self
+            .plan
+            .ok_or("its TAP has no plan, so that it may be half")?;
+        // A number that a test printed.
+        if let Some(number) = self.astray {
             return Err(format!("test {number} is not in its turn in its TAP"));
         }
         let planned = format!("{plan} tests are planned in its TAP");
@@ -63,6 +59,76 @@ pub fn read(stream: &Stream) -> Found {
             ));
         }
         Ok(reading)
+    }
+}
+
+/// Reads all documents: several programs may have written one each, one after the other.
+pub fn read(stream: &Stream) -> Found {
+    let text = &stream.text;
+    // prove's own verdict on each file is a line as tests have them.
+    let is_prove = text
+        .lines()
+        .any(|line| line.starts_with("Files=") && line.contains(", Tests="));
+    let mut documents = vec![Document::default()];
+    let mut bail = None;
+    for line in text.lines() {
+        let Some(last) = documents.last_mut() else {
+            break;
+        };
+        if line.starts_with("TAP version ") {
+            if !last.is_empty() || last.version {
+                documents.push(Document::default());
+            }
+            if let Some(last) = documents.last_mut() {
+                last.version = true;
+            }
+        } else if let Some(number) = planned(line) {
+            if last.plan.is_some() {
+                documents.push(Document::default());
+            }
+            if let Some(last) = documents.last_mut() {
+                last.plan = Some(number);
+            }
+        } else if let Some(reason) = line.strip_prefix("Bail out!") {
+            bail = Some(reason.trim());
+        } else if let Some(point) = Point::read(line) {
+            if is_prove && line == "ok" && last.is_complete() {
+                continue;
+            }
+            if point.number == Some(1) && last.is_complete() {
+                documents.push(Document::default());
+            }
+            if let Some(last) = documents.last_mut() {
+                last.add(&point);
+            }
+        }
+    }
+    let has_version = documents.iter().any(|document| document.version);
+    let has_plan = documents.iter().any(|document| document.plan.is_some());
+    let total: u64 = documents
+        .iter()
+        .map(|document| document.counts.total())
+        .sum();
+    let plans_nothing = documents.iter().any(|document| document.plan == Some(0));
+    if !has_version && (!has_plan || (total == 0 && !plans_nothing)) {
+        return None;
+    }
+    let read = || {
+        if let Some(reason) = bail {
+            return Err(format!("the tests bailed out: {reason}"));
+        }
+        let several = documents.len() > 1;
+        let mut whole = Reading::default();
+        for document in &documents {
+            if several && document.counts.total() == 0 && document.plan.is_some_and(|plan| plan > 0)
+            {
+                return Err("there is a plan without tests after another one in its TAP".to_owned());
+            }
+            let reading = document.read()?;
+            whole.counts = whole.counts + reading.counts;
+            whole.notes.extend(reading.notes);
+        }
+        Ok(whole)
     };
     Some(stream.whole().and_then(|()| read()))
 }

@@ -110,3 +110,21 @@ fn pytest_that_broke_off_fails_and_make_does_not() {
     assert!(judged(Ended::Code(1), Ok([2, 1, 0]), interrupted).is_ok());
     assert!(judged(Ended::Code(3), Ok([2, 1, 0]), "3 of 9 fail\n").is_ok());
 }
+
+#[test]
+fn a_command_can_be_one_test() {
+    let by = |ended| {
+        by_exit_code(&Run {
+            role: "test",
+            ended,
+            stdout: b"",
+            stderr: b"boom\n",
+        })
+    };
+    assert_eq!(by(Ended::Code(0)).unwrap().counts.pass_rate(), Some(1.0));
+    let failed = by(Ended::Code(3)).unwrap();
+    assert_eq!(failed.counts.pass_rate(), Some(0.0));
+    assert!(failed.notes[0].contains("exit code 3") && failed.notes[0].contains("boom"));
+    assert!(by(Ended::TimedOut).is_err());
+    assert!(by(Ended::Signal(9)).is_err());
+}
