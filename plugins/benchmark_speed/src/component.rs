@@ -1,10 +1,11 @@
 //! The glue between the contract and the pure modules.
 
+use crate::digest::Outputs;
 use crate::settings::{DEFAULT_RUNS, DEFAULT_WARMUP, Settings};
 use crate::times::{self, Summary};
 use common::contract::{
-    self, CommandRole, Descriptor, Direction, Failure, Guest, MetricInfo, Report, Request,
-    count_parameter, integer, measurement, progress,
+    self, CommandRole, Descriptor, Diagnostic, Direction, Failure, Guest, MetricInfo, Report,
+    Request, Severity, count_parameter, integer, measurement, progress,
 };
 use common::statistics;
 
@@ -12,6 +13,8 @@ struct BenchmarkSpeed;
 common::contract::export!(BenchmarkSpeed with_types_in common::contract);
 
 const ROLE: &str = "benchmark";
+const BUILD: &str = "build";
+const DIGEST: &str = "output_digest";
 
 impl Guest for BenchmarkSpeed {
     fn describe() -> Descriptor {
@@ -35,6 +38,16 @@ impl Guest for BenchmarkSpeed {
                 ),
                 time("system_ms", "Mean processor time of these in the kernel"),
                 contract::runs_metric(),
+                MetricInfo {
+                    name: DIGEST.into(),
+                    unit: String::new(),
+                    direction: Direction::LowerIsBetter,
+                    deterministic: true,
+                    description: "48 bits of the SHA-256 of what each run printed on standard \
+                                  output, to tell whether it is still the same; not reported if the \
+                                  runs printed different things"
+                        .into(),
+                },
             ],
             open_metrics: false,
             parameters: vec![
@@ -49,11 +62,19 @@ impl Guest for BenchmarkSpeed {
                     "Unmeasured runs before the first round, 0 to 1000",
                 ),
             ],
-            commands: vec![CommandRole {
-                name: ROLE.into(),
-                required: true,
-                description: "The command whose wall time is measured".into(),
-            }],
+            commands: vec![
+                CommandRole {
+                    name: ROLE.into(),
+                    required: true,
+                    description: "The command whose wall time is measured".into(),
+                },
+                CommandRole {
+                    name: BUILD.into(),
+                    required: false,
+                    description: "Builds what is measured, before the first round and untimed"
+                        .into(),
+                },
+            ],
             uses_model: false,
         }
     }
@@ -62,6 +83,7 @@ impl Guest for BenchmarkSpeed {
         let settings = Settings::new(integer(&request, "runs"), integer(&request, "warmup"))
             .map_err(Failure::InvalidParameters)?;
         let warmup = if request.round == 0 {
+            contract::run_if_bound(BUILD)?;
             settings.warmup
         } else {
             0
@@ -77,8 +99,11 @@ impl Guest for BenchmarkSpeed {
             );
         }
         let (mut wall, mut user, mut system) = (Vec::new(), Vec::new(), Vec::new());
+        let mut outputs = Outputs::default();
         for number in 1..=settings.runs {
-            let usage = contract::run(ROLE)?.usage;
+            let output = contract::run(ROLE)?;
+            outputs.add(&output.stdout, output.stdout_truncated);
+            let usage = output.usage;
             let time = times::milliseconds(usage.wall_ns);
             wall.push(time);
             user.extend(usage.user_ns.map(times::milliseconds));
@@ -96,10 +121,15 @@ impl Guest for BenchmarkSpeed {
             min,
             stddev,
         } = summary;
-        let diagnostics = times::warnings(&wall)
+        let mut diagnostics: Vec<Diagnostic> = times::warnings(&wall)
             .into_iter()
             .map(contract::warning)
             .collect();
+        let digest = outputs.digest();
+        diagnostics.extend(digest.err().map(|why| Diagnostic {
+            severity: Severity::Info,
+            message: format!("no `{DIGEST}`: {why}"),
+        }));
         let values = [
             ("p95_ms", Some(p95)),
             ("mean_ms", Some(mean)),
@@ -108,6 +138,7 @@ impl Guest for BenchmarkSpeed {
             ("user_ms", statistics::mean(&user)),
             ("system_ms", statistics::mean(&system)),
             ("runs", Some(settings.runs.into())),
+            (DIGEST, digest.ok()),
         ];
         let mut measurements = vec![measurement("p50_ms", wall)];
         measurements.extend(

@@ -4,5 +4,6 @@
 
 #[cfg(target_arch = "wasm32")]
 mod component;
+pub mod digest;
 pub mod settings;
 pub mod times;
