@@ -100,36 +100,27 @@ fn is_hidden(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Skips the rest of an escape sequence: CSI up to its final byte, OSC and its kin up to their
-/// terminator on the same line, anything else one character.
-fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match chars.peek() {
+/// Skips what follows an escape character (ECMA-48, sections 5.4 and 5.6): CSI up to its final byte, OSC
+/// and its kin up to their terminator, anything else with its intermediate bytes. None goes past the end
+/// of its line.
+fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match rest.peek() {
         Some('[') => {
-            chars.next();
-            while let Some(&c) = chars.peek() {
-                if c == '\n' {
-                    return;
-                }
-                chars.next();
-                if ('\u{40}'..='\u{7e}').contains(&c) {
-                    return;
-                }
-            }
+            rest.next();
+            while rest.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+            rest.next_if(|c| matches!(c, '@'..='~'));
         }
         Some(']' | 'P' | 'X' | '^' | '_') => {
-            while let Some(&c) = chars.peek() {
-                if c == '\n' {
-                    return;
-                }
-                chars.next();
-                if c == '\u{7}' || c == '\\' {
-                    return;
+            // It ends at a bell, or at the next escape, which begins its terminator.
+            while let Some(c) = rest.next_if(|c| !matches!(*c, '\u{1b}' | '\n')) {
+                if c == '\u{7}' {
+                    break;
                 }
             }
         }
-        Some('\n') | None => {}
-        Some(_) => {
-            chars.next();
+        _ => {
+            while rest.next_if(|c| matches!(c, ' '..='/')).is_some() {}
+            rest.next_if(|c| matches!(c, '0'..='~'));
         }
     }
 }
@@ -146,6 +137,12 @@ mod tests {
         assert_eq!(clean("a\tb\nc", 99), "a b\nc");
         assert_eq!(clean("abc\u{202e}fed\u{200b}", 99), "abcfed");
         assert_eq!(clean("end\u{1b}", 99), "end");
+        assert_eq!(clean("\u{1b}(Bplain\u{1b}7\u{1b}=", 99), "plain");
+        assert_eq!(clean("\u{1b}]0;C:\\dir\u{1b}\\text", 99), "text");
+        assert_eq!(
+            clean("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\!", 99),
+            "link!"
+        );
         assert_eq!(clean("\u{9b}31m", 99), "31m");
     }
 
