@@ -82,7 +82,7 @@ impl From<&Warning> for Diagnostic {
         Self {
             severity: Severity::Warning,
             message: warning.to_string(),
-            source: Source::Machine,
+            source: Source::Runtime,
         }
     }
 }

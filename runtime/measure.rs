@@ -81,14 +81,25 @@ pub enum Severity {
     Error,
 }
 
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
 /// Who says something of a measurement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     #[default]
     Evaluator,
-    /// What was found out about the machine meanwhile.
-    Machine,
+    /// The runtime: what it found out about the machine, or did to the candidate.
+    #[serde(rename = "machine")]
+    Runtime,
 }
 
 /// A remark about what was measured.

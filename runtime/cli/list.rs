@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::activity::{self, Running};
-use crate::decision::{change, number};
+use crate::decision::number;
 use crate::journal::{self, History};
 use crate::project::{self, Project};
 
@@ -83,7 +83,7 @@ pub(super) fn best(history: &History) -> String {
         (Some(baseline), Some(incumbent), Some(first)) if incumbent.value != first => format!(
             "{} {}",
             baseline.metric,
-            change(first, incumbent.value, &baseline.unit)
+            history.gain.told(first, incumbent.value, &baseline.unit)
         ),
         (Some(baseline), Some(incumbent), _) => format!(
             "{} {} {}",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
-use super::figures::{change, number};
+use super::figures::{change, number, percentage};
 use crate::measure::Direction;
 use crate::stats::{self, median};
 
@@ -77,9 +77,21 @@ impl Evidence {
         (side(|round| round.incumbent), side(|round| round.candidate))
     }
 
+    /// The estimate without what a simpler candidate was allowed to be worse: as it was measured.
+    fn gain(&self) -> f64 {
+        stats::finite(self.estimate + self.margin.unwrap_or_default())
+    }
+
+    /// Widens the interval so that the estimate, which rests on fewer rounds, lies in it.
+    pub(super) fn hold_estimate(&mut self) {
+        let gain = self.gain();
+        self.interval.0 = self.interval.0.map(|low| low.min(gain));
+        self.interval.1 = self.interval.1.map(|high| high.max(gain));
+    }
+
     /// The reason for a verdict in words and numbers, where `alpha` was asked for.
     pub(super) fn reason(&self, policy: &Policy, alpha: f64, what: &str) -> String {
-        let (incumbent, candidate) = self.values();
+        let (incumbent, _) = self.values();
         let sign = match policy.direction {
             Direction::Lower => -1.0,
             Direction::Higher => 1.0,
@@ -100,7 +112,11 @@ impl Evidence {
         format!(
             "{what}: {} {}{interval}; {} {}{confirming}, e-value {} ({} asked)",
             policy.metric,
-            change(incumbent, candidate, &policy.unit),
+            change(
+                incumbent,
+                stats::finite(incumbent + sign * self.gain()),
+                &policy.unit
+            ),
             self.rounds.len(),
             if self.rounds.len() == 1 {
                 "round"
@@ -167,12 +183,7 @@ pub(super) fn interval(
 
 /// A change as a share of a value, or as it is where there is none.
 pub(super) fn relative(change: f64, value: f64) -> String {
-    let share = change / value.abs() * 100.0;
-    if share.is_finite() {
-        format!("{share:+.1}%")
-    } else {
-        number(change)
-    }
+    percentage(change / value.abs()).unwrap_or_else(|| number(change))
 }
 
 /// So many significant digits, which is what an e-value deserves.

@@ -3,6 +3,7 @@
 mod assessment;
 mod evidence;
 mod figures;
+mod gain;
 mod improvement;
 mod noise;
 mod trial;
@@ -17,6 +18,7 @@ use crate::stats::{SignBet, e_lond, finite};
 pub use assessment::Assessment;
 pub use evidence::{Evidence, Round};
 pub use figures::{change, number, quantity};
+pub use gain::{Gain, Step};
 pub use improvement::MinImprovement;
 pub use noise::{Level, Noise, Prior};
 pub use trial::{Took, Trial, smallest_gain};

@@ -293,6 +293,7 @@ impl Trial {
             self.bet.effect(),
             self.prior.spread,
         );
+        evidence.hold_estimate();
         let evidence = evidence;
         let reason = |what: &str| evidence.reason(&self.policy, self.alpha, what);
         let ruling = match stop {

@@ -3,12 +3,18 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::record::{Baseline, Event, GuardResult, IMPORTED, Judged, Try};
-use crate::decision::{Evidence, Noise, Round, Verdict};
+use crate::decision::{Evidence, Gain, Noise, Round, Verdict};
 use crate::git::CommitId;
-use crate::measure::Measurement;
+use crate::measure::{Diagnostic, Measurement, Source};
+use crate::text;
 
 /// How many of the last rows, and of the last keeps, are at hand.
 const RECENT: usize = 30;
+
+/// How many metrics and remarks of one version are at hand, and how many characters of a remark.
+const MOST_REPORTED: usize = 20;
+const MOST_REMARKS: usize = 5;
+const REMARK_LIMIT: usize = 600;
 
 /// How many values of an incumbent are at hand.
 const MOST_VALUES: usize = 256;
@@ -19,6 +25,8 @@ pub struct History {
     pub baseline: Option<Baseline>,
     /// The first value that can be compared with the incumbent's, for the change since the start.
     pub first: Option<f64>,
+    /// What the keeps since then amount to.
+    pub gain: Gain,
     pub incumbent: Option<Incumbent>,
     pub tries: u64,
     pub keeps: u64,
@@ -44,6 +52,9 @@ pub struct History {
     /// Values of the incumbent that were measured since it was chosen, for a metric whose noise does not
     /// drift. None of them is one that it was chosen for.
     pub incumbent_values: Vec<f64>,
+    /// What was measured of the best version, and of the last try if it was measured and was not kept.
+    pub best_reported: Option<Reported>,
+    pub last_reported: Option<Reported>,
     /// What the pairs so far tell of the metric's noise.
     pub noise: Noise,
     /// By which try a content was judged.
@@ -53,6 +64,40 @@ pub struct History {
     /// How long measuring the objective took last.
     objective_seconds: Option<f64>,
     last: Option<Try>,
+}
+
+/// What evaluators reported besides the metric to improve, bounded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reported {
+    pub values: Vec<(String, f64)>,
+    /// What they remarked, each with how bad it is.
+    pub remarks: Vec<String>,
+}
+
+impl Reported {
+    fn new(metric: &str, measurements: &[Measurement], diagnostics: &[Diagnostic]) -> Self {
+        Self {
+            values: measurements
+                .iter()
+                .filter(|measurement| measurement.metric != metric)
+                .take(MOST_REPORTED)
+                .map(|measurement| (measurement.metric.clone(), measurement.value()))
+                .collect(),
+            remarks: diagnostics
+                .iter()
+                .filter(|diagnostic| diagnostic.source == Source::Evaluator)
+                .take(MOST_REMARKS)
+                .map(|diagnostic| {
+                    let message = text::clean(&diagnostic.message, REMARK_LIMIT);
+                    format!("{}: {message}", diagnostic.severity)
+                })
+                .collect(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.remarks.is_empty()
+    }
 }
 
 /// A content that was judged.
@@ -111,6 +156,7 @@ impl History {
                     .is_none_or(|b| b.meaning != baseline.meaning)
                 {
                     self.first = Some(baseline.value);
+                    self.gain = Gain::default();
                     self.noise = Noise::default();
                 }
                 if self
@@ -124,6 +170,12 @@ impl History {
                 self.add_guards(&baseline.guards);
                 self.objective_seconds = baseline.objective_seconds;
                 self.incumbent_values = vec![baseline.value];
+                self.best_reported = Some(Reported::new(
+                    &baseline.metric,
+                    &baseline.measurements,
+                    &baseline.diagnostics,
+                ));
+                self.last_reported = None;
                 self.incumbent = Some(Incumbent {
                     commit: baseline.commit.clone(),
                     value: baseline.value,
@@ -228,6 +280,17 @@ impl History {
             }
             self.since_keep += 1;
         }
+        let metric = self
+            .baseline
+            .as_ref()
+            .map_or("", |baseline| &baseline.metric);
+        let reported = Reported::new(metric, &judged.measurements, &judged.diagnostics);
+        if judged.verdict == Verdict::Keep {
+            self.best_reported = Some(reported);
+            self.last_reported = None;
+        } else {
+            self.last_reported = judged.value.is_some().then_some(reported);
+        }
         let row = Row {
             n: candidate.n,
             verdict: judged.verdict,
@@ -238,6 +301,11 @@ impl History {
             by_guard: failed_guard.is_some(),
         };
         if let (Verdict::Keep, Some(value)) = (judged.verdict, judged.value) {
+            let direction = self
+                .baseline
+                .as_ref()
+                .and_then(|baseline| baseline.direction);
+            self.gain.extend(judged.step(direction));
             self.incumbent = Some(Incumbent {
                 commit: judged.kept_commit(candidate).to_owned(),
                 value,

@@ -45,7 +45,7 @@ use crate::failure::{Exit, Failure};
 use crate::lock::{Lock, LockError};
 use crate::text;
 pub use draft::Draft;
-pub use history::{History, Incumbent, Row};
+pub use history::{History, Incumbent, Reported, Row};
 pub use record::{
     AgentUse, Baseline, Broken, EvaluatorIdentity, Event, GuardResult, Guarded, IMPORTED, Judged,
     ModelUse, Qualification, Record, Try,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Evidence, Round, Verdict};
+use crate::decision::{Evidence, Round, Step, Verdict};
 use crate::git::CommitId;
 use crate::measure::{Diagnostic, Direction, Measurement};
 
@@ -245,6 +245,20 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// What it adds to the gain if it is a keep.
+    pub fn step(&self, direction: Option<Direction>) -> Option<Step> {
+        Some(Step {
+            incumbent: self.incumbent_value,
+            candidate: self.value?,
+            interval: self
+                .evidence
+                .as_ref()
+                .map_or((None, None), |evidence| evidence.interval),
+            direction,
+            paired: self.evidence.is_some(),
+        })
+    }
+
     /// The guard that discarded it.
     pub fn failed_guard(&self) -> Option<&GuardResult> {
         self.guards.iter().find(|guard| guard.failed.is_some())

@@ -1,14 +1,15 @@
 //! The course of an experiment, to be drawn: every try's value, and the best one so far.
 
 use super::Status;
-use crate::journal::Item;
+use crate::journal::{Item, Tried};
 
 /// One try's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// Which try, from 1.
     pub n: u64,
-    /// None where it was not measured.
+    /// None where it was not measured. What was measured beside the incumbent is drawn as far from it
+    /// as it was then: the machine's drift is not in the course.
     pub value: Option<f64>,
     pub status: Status,
 }
@@ -45,16 +46,30 @@ impl Curve {
             Item::Tried(tried) => {
                 self.last = tried.n;
                 let status = tried.status();
+                let value = tried.value.map(|value| self.level(tried, value));
                 self.points.push(Point {
                     n: tried.n,
-                    value: tried.value,
+                    value,
                     status,
                 });
-                if let (Status::Keep, Some(value)) = (status, tried.value) {
+                if let (Status::Keep, Some(value)) = (status, value) {
                     self.best.push((tried.n, value));
                 }
             }
             Item::Damaged(_) => {}
+        }
+    }
+
+    /// A try's value as it would be if its incumbent had the value that is drawn.
+    fn level(&self, tried: &Tried, value: f64) -> f64 {
+        let drawn = self.best.last().map(|(_, best)| *best);
+        let scaled = drawn
+            .zip(tried.incumbent_value)
+            .filter(|_| tried.rounds > 0)
+            .map(|(drawn, incumbent)| (drawn / incumbent, drawn / incumbent * value));
+        match scaled {
+            Some((scale, scaled)) if scale > 0.0 && scaled.is_finite() => scaled,
+            _ => value,
         }
     }
 
@@ -100,4 +115,33 @@ pub(super) fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
         let (low, high) = ends.unwrap_or((value, value));
         Some((low.min(value), high.max(value)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{baseline, tried};
+    use super::*;
+
+    #[test]
+    fn what_the_machine_drifted_is_not_in_the_course() {
+        let mut curve = Curve::default();
+        curve.add(&baseline(10.0));
+        let of = |n, status, incumbent, value| {
+            Item::Tried(Tried {
+                incumbent_value: Some(incumbent),
+                ..tried(n, status, Some(value))
+            })
+        };
+        curve.add(&of(1, Status::Keep, 10.0, 8.0));
+        // Everything takes four times as long from now on.
+        curve.add(&of(2, Status::Discard, 32.0, 36.0));
+        curve.add(&of(3, Status::Keep, 32.0, 16.0));
+        let drawn: Vec<f64> = curve
+            .points
+            .iter()
+            .filter_map(|point| point.value)
+            .collect();
+        assert_eq!(drawn, [8.0, 9.0, 4.0]);
+        assert_eq!(curve.best, [(0, 10.0), (1, 8.0), (3, 4.0)]);
+    }
 }

@@ -60,6 +60,7 @@ pub fn summary(progress: &Progress) -> Value {
         "best_try": best.map(|best| best.n),
         "commit": best.map(|best| &best.commit),
         "change": progress.change(),
+        "change_interval": progress.gain.interval().map(|(low, high)| [low, high]),
         "cost_usd": progress.cost_usd,
         "unknown_costs": progress.unknown_costs,
         "agent_seconds": progress.agent_seconds,

@@ -51,16 +51,23 @@ pub fn heading(id: &str, activity: Activity, progress: &Progress) -> String {
         let better = progress
             .direction
             .map_or_else(String::new, |direction| format!(", {direction} is better"));
+        let paired = progress
+            .gain
+            .in_words()
+            .filter(|_| progress.gain.is_paired());
+        let (start, end) = (
+            markdown(&quantity(first, &progress.unit)),
+            markdown(&quantity(best.value, &progress.unit)),
+        );
         let share = match percent(progress.change()).as_str() {
             "" => String::new(),
             share => format!(" ({share})"),
         };
-        fact(format!(
-            "{}: {} -> **{}**{share}{better}",
-            markdown(&progress.metric),
-            number(first),
-            markdown(&quantity(best.value, &progress.unit)),
-        ));
+        let value = match paired {
+            Some(words) => format!("**{words}**, {end} when kept, {start} at the start"),
+            None => format!("{} -> **{end}**{share}", number(first)),
+        };
+        fact(format!("{}: {value}{better}", markdown(&progress.metric)));
         let which = match best.n {
             0 => "the baseline".to_owned(),
             n => format!("try {n}"),

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::decision::Verdict;
+use crate::decision::{Gain, Step, Verdict};
 use crate::git::CommitId;
 use crate::journal::{AgentUse, Item, Outcome, Tried};
 use crate::measure::Direction;
@@ -126,6 +126,8 @@ pub struct Progress {
     pub evaluator: Option<(String, String)>,
     /// The first value that can be compared with the best one's.
     pub first: Option<f64>,
+    /// What the keeps since then amount to.
+    pub gain: Gain,
     pub best: Option<Best>,
     pub tries: u64,
     pub keeps: u64,
@@ -155,6 +157,7 @@ impl Progress {
                 self.at(time);
                 if self.meaning != baseline.meaning || self.first.is_none() {
                     self.first = Some(baseline.value);
+                    self.gain = Gain::default();
                     self.meaning.clone_from(&baseline.meaning);
                 }
                 self.metric.clone_from(&baseline.metric);
@@ -211,6 +214,7 @@ impl Progress {
                 Direction::Higher
             });
         }
+        self.gain.extend(tried.step(self.direction));
         self.best = Some(Best {
             n: tried.n,
             commit: tried.commit.clone(),
@@ -239,10 +243,11 @@ impl Progress {
         last.push_str(time);
     }
 
-    /// The change since the start as a share of the absolute first value; none where there is no such
-    /// share.
+    /// The change since the start as a share of the absolute first value, by what was measured side by
+    /// side if it was; none where there is no such share.
     pub fn change(&self) -> Option<f64> {
-        change(self.first?, self.best.as_ref()?.value)
+        let paired = self.gain.share().filter(|_| self.gain.is_paired());
+        paired.or_else(|| change(self.first?, self.best.as_ref()?.value))
     }
 
     /// When something was recorded last.
@@ -290,6 +295,17 @@ impl Tried {
     /// Its outcome in one word.
     pub fn status(&self) -> Status {
         self.outcome.into()
+    }
+
+    /// What it adds to the gain if it is a keep.
+    pub fn step(&self, direction: Option<Direction>) -> Option<Step> {
+        Some(Step {
+            incumbent: self.incumbent_value?,
+            candidate: self.value?,
+            interval: self.interval,
+            direction,
+            paired: self.rounds > 0,
+        })
     }
 
     /// The change against the incumbent as a share of its absolute value.

@@ -17,7 +17,22 @@ const DISCARD: char = '·';
 const NOT_MEASURED: char = '×';
 
 /// What the marks mean.
-pub(super) const LEGEND: &str = "● keep  · discard  × not measured  ⠤ best so far";
+const LEGEND: [&str; 4] = ["● keep", "· discard", "× not measured", "⠤ best so far"];
+
+/// What the marks mean, in lines of so many characters.
+pub(super) fn legend(width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for mark in LEGEND {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 2 + mark.chars().count() <= width => {
+                line.push_str("  ");
+                line.push_str(mark);
+            }
+            _ => lines.push(mark.to_owned()),
+        }
+    }
+    lines
+}
 
 /// Draws in so many lines of at most so many characters; nothing where there is nothing to draw, or too
 /// little room.
@@ -161,7 +176,7 @@ mod tests {
 
     use super::super::testing::{baseline, tried};
     use super::*;
-    use crate::journal::Item;
+    use crate::journal::{Item, Tried};
 
     #[test]
     fn the_best_so_far_is_a_line_and_each_try_a_mark() {
@@ -173,7 +188,11 @@ mod tests {
             (6, Status::Crash, None),
             (8, Status::Keep, Some(2.0)),
         ] {
-            curve.add(&Item::Tried(tried(n, status, value)));
+            curve.add(&Item::Tried(Tried {
+                // What was the best one then.
+                incumbent_value: Some(if n > 4 { 6.0 } else { 10.0 }),
+                ..tried(n, status, value)
+            }));
         }
         let drawn = plot(&curve, 40, 5);
         assert_eq!(

@@ -99,10 +99,15 @@ fn interval(tried: &Tried, progress: &Progress) -> String {
     }
 }
 
-/// `178.6 -> 7.2 ms (-96.0%)`, from the start to the best.
+/// `-96.0%, 95% interval -96.1% to -95.7%`, or of values without noise `100 -> 50 bytes (-50.0%)`: from
+/// the start to the best.
 fn total(progress: &Progress) -> String {
     match (progress.first, &progress.best) {
-        (Some(first), Some(best)) => decision::change(first, best.value, &line(&progress.unit)),
+        (Some(first), Some(best)) => progress
+            .gain
+            .in_words()
+            .filter(|_| progress.gain.is_paired())
+            .unwrap_or_else(|| decision::change(first, best.value, &line(&progress.unit))),
         _ => String::new(),
     }
 }
@@ -150,6 +155,19 @@ pub fn pull_request(request: &PullRequest<'_>) -> String {
         ));
     }
     fact(control(request.keeps));
+    let large: Vec<String> = request
+        .keeps
+        .iter()
+        .filter(|(tried, _)| tried.change().is_some_and(|share| share.abs() > 0.5))
+        .map(|(tried, _)| tried.n.to_string())
+        .collect();
+    if !large.is_empty() {
+        fact(format!(
+            "more than half was gained by {} {}: make sure that all of the work is still done",
+            if large.len() == 1 { "try" } else { "tries" },
+            large.join(", ")
+        ));
+    }
     for guard in request.guards {
         let values: Vec<String> = guard
             .measurements
@@ -253,7 +271,7 @@ mod tests {
             base: &"c".repeat(40),
         });
         assert!(
-            text.starts_with("# Improve p50\\_ms: 10 -> 9 ms (-10.0%)\n"),
+            text.starts_with("# Improve p50\\_ms: \\-10.0%, 95% interval -15.0% to -5.0%\n"),
             "{text}"
         );
         let row = text.lines().find(|line| line.starts_with("| 1 |")).unwrap();

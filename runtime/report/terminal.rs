@@ -56,7 +56,8 @@ pub fn dashboard(experiments: &[Listed], screen: Screen) -> String {
         ("activity", Align::Left),
         ("last", Align::Right),
         ("metric", Align::Left),
-    ]);
+    ])
+    .spare(&[6, 5, 1, 2]);
     for listed in experiments {
         let progress = &listed.progress;
         let best = progress
@@ -148,13 +149,10 @@ pub fn heading(
         screen.paint(activity_color(activity), activity.word())
     ));
     if let Some(best) = &progress.best {
-        let from = match progress.first {
-            Some(first) if first != best.value => format!("{} -> ", number(first)),
-            _ => String::new(),
-        };
-        let change = match gain(progress).as_str() {
-            "" => String::new(),
-            change => format!(" ({change})"),
+        let unit = line(&progress.unit);
+        let value = match progress.first {
+            Some(first) if first != best.value => progress.gain.told(first, best.value, &unit),
+            _ => quantity(best.value, &unit),
         };
         let which = match best.n {
             0 => "the baseline".to_owned(),
@@ -162,11 +160,7 @@ pub fn heading(
         };
         add(screen.paint(
             improvement_color(progress),
-            &format!(
-                "{from}{}{change}, {which}, {}",
-                best_of(best.value, progress),
-                git::short(&best.commit)
-            ),
+            &format!("{value}, {which}, {}", git::short(&best.commit)),
         ));
     }
     let mut facts = vec![counts(progress)];
@@ -190,7 +184,9 @@ pub fn heading(
     if !drawn.is_empty() {
         add(String::new());
         drawn.into_iter().for_each(&mut add);
-        add(screen.paint(DIM, plot::LEGEND));
+        for line in plot::legend(screen.width) {
+            add(screen.paint(DIM, &line));
+        }
     }
     out
 }
@@ -209,7 +205,8 @@ pub fn tries(rows: &[Tried], progress: &Progress, screen: Screen) -> String {
         (&value, Align::Right),
         ("change", Align::Right),
         ("what", Align::Left),
-    ]);
+    ])
+    .spare(&[1, 3, 4]);
     for tried in rows {
         table.row(row(tried, screen));
     }
@@ -330,10 +327,13 @@ impl Cell {
     }
 }
 
-/// A table whose columns are as wide as what is in them; the last one gets what is left.
+/// A table whose columns are as wide as what is in them; the last one gets what is left. If there is too
+/// little room, columns are left out.
 struct Grid {
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<Cell>>,
+    /// The columns that can be missed, the first one first.
+    spare: &'static [usize],
 }
 
 impl Grid {
@@ -344,7 +344,14 @@ impl Grid {
                 .map(|(title, align)| ((*title).to_owned(), *align))
                 .collect(),
             rows: Vec::new(),
+            spare: &[],
         }
+    }
+
+    /// Which columns can be missed, the first one first.
+    fn spare(mut self, columns: &'static [usize]) -> Self {
+        self.spare = columns;
+        self
     }
 
     fn row(&mut self, cells: Vec<Cell>) {
@@ -362,11 +369,28 @@ impl Grid {
                 *width = (*width).max(cell.width());
             }
         }
-        let Some((last, others)) = widths.split_last_mut() else {
+        let mut shown = vec![true; widths.len()];
+        let taken = |shown: &[bool]| -> usize {
+            let all = widths.iter().zip(shown);
+            let others = all.take(widths.len().saturating_sub(1));
+            others
+                .filter(|(_, shown)| **shown)
+                .map(|(width, _)| width + GAP.len())
+                .sum()
+        };
+        for column in self.spare {
+            if taken(&shown) + LEAST <= screen.width {
+                break;
+            }
+            if let Some(shown) = shown.get_mut(*column) {
+                *shown = false;
+            }
+        }
+        let left = screen.width.saturating_sub(taken(&shown)).max(LEAST);
+        let Some(last) = widths.last_mut() else {
             return String::new();
         };
-        let taken: usize = others.iter().map(|width| width + GAP.len()).sum();
-        *last = screen.width.saturating_sub(taken).max(LEAST);
+        *last = left;
         let titles: Vec<Cell> = self
             .columns
             .iter()
@@ -380,6 +404,7 @@ impl Grid {
                 .zip(&self.columns)
                 .zip(&widths)
                 .enumerate()
+                .filter(|(column, _)| shown.get(*column) != Some(&false))
                 .map(|(column, ((mut cell, (_, align)), width))| {
                     if column == end {
                         cell.text = console::truncate_str(&cell.text, *width, "…").into_owned();

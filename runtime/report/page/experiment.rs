@@ -82,10 +82,15 @@ fn headline(progress: &Progress) -> Markup {
         }
         @if let (Some(first), Some(best)) = (progress.first, &progress.best) {
             p.headline {
-                span.from { (number(first)) }
-                span.arrow { " \u{2192} " }
-                strong { (quantity(best.value, &unit)) }
-                @if let Some(change) = progress.change() { " " span.change { (percent(Some(change))) } }
+                @if let Some(words) = progress.gain.in_words().filter(|_| progress.gain.is_paired()) {
+                    strong { (words) }
+                    " " span.from { (quantity(best.value, &unit)) " when kept, " (quantity(first, &unit)) " at the start" }
+                } @else {
+                    span.from { (number(first)) }
+                    span.arrow { " \u{2192} " }
+                    strong { (quantity(best.value, &unit)) }
+                    @if let Some(change) = progress.change() { " " span.change { (percent(Some(change))) } }
+                }
             }
             p.best {
                 "best: "

@@ -228,7 +228,7 @@ fn the_head_tells_from_where_to_where() {
     let html = experiment_content(&given.page());
     for shown in [
         "<strong>p50_ms</strong> in ms, lower is better, by benchmark_speed 0.1.0",
-        "<strong>8 ms</strong> <span class=\"change\">-20.0%</span>",
+        "<strong>-20.0%, 95% interval -20.0% to -5.0%</strong> <span class=\"from\">8 ms when kept, 10 ms at the start</span>",
         "best: <a href=\"#try-1\">try 1</a>, commit <code>0000000</code>",
         "at least $0.50",
         "6.0 s",
