@@ -45,6 +45,8 @@ pub enum Purpose<'a> {
         targets: &'a [String],
         /// What may still be spent, in US dollars.
         max_cost_usd: Option<f64>,
+        /// Whether the operating system confines the program.
+        confined: bool,
     },
     /// Answer in words, and use no tool.
     Answer,
@@ -61,6 +63,8 @@ pub struct Call<'a> {
     /// Where it works.
     pub directory: &'a Path,
     pub confinement: &'a Confinement,
+    /// What is set besides the user's own environment.
+    pub environment: &'a [(OsString, OsString)],
     pub time_limit: Duration,
 }
 
@@ -136,12 +140,13 @@ impl Caller {
             Kind::Command { line, .. } => return Ok(line.clone()),
             Kind::Known(adapter) => adapter,
         };
-        let (targets, max_cost_usd): (&[String], _) = match purpose {
+        let (targets, max_cost_usd, confined): (&[String], _, _) = match purpose {
             Purpose::Propose {
                 targets,
                 max_cost_usd,
-            } => (targets, max_cost_usd),
-            Purpose::Answer => (&[], None),
+                confined,
+            } => (targets, max_cost_usd, confined),
+            Purpose::Answer => (&[], None, false),
         };
         let options = Options {
             model: self.model.as_deref(),
@@ -149,6 +154,7 @@ impl Caller {
             max_cost_usd,
             prompt_file: prompt,
             targets,
+            confined,
         };
         let argv = match (purpose, &adapter.answer) {
             (Purpose::Propose { .. }, _) => (adapter.propose)(&options),
@@ -179,7 +185,8 @@ impl Caller {
             .filter(|_| matches!(call.purpose, Purpose::Answer));
         let sets = adapter.map_or(&[][..], |adapter| adapter.sets);
         let more = answering.map_or(&[][..], |answering| answering.sets);
-        let environment = environment(sets.iter().chain(more));
+        let mut environment = environment(sets.iter().chain(more));
+        environment.extend_from_slice(call.environment);
         let command = Command {
             line,
             directory: call.directory,

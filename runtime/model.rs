@@ -182,6 +182,7 @@ impl Model {
             prompt: &file,
             transcript: None,
             directory: &directory,
+            environment: &[],
             time_limit: self.settings.timeout.min(left),
         };
         self.caller
@@ -224,6 +225,11 @@ impl Model {
                     |adapter| adapter.login_hint.to_owned(),
                 ),
             }),
+            (_, Some(Problem::NoCredit(said))) => Err(ModelError::NotLoggedIn {
+                name,
+                message: words(said),
+                hint: "see to the plan and the billing of its account".to_owned(),
+            }),
             (_, Some(Problem::RateLimited(said) | Problem::Unreachable(said))) => {
                 Err(ModelError::NotNow {
                     name,
@@ -234,10 +240,12 @@ impl Model {
                 name,
                 message: words(said),
             }),
-            (_, Some(Problem::Other(said))) => Err(ModelError::Failed {
-                name,
-                message: words(said),
-            }),
+            (_, Some(Problem::Other(said) | Problem::NoResult(said) | Problem::NoModel(said))) => {
+                Err(ModelError::Failed {
+                    name,
+                    message: words(said),
+                })
+            }
             (ProcessExit::Code(0), None) => {
                 let text = text::clean(called.answer.text.trim(), ANSWER_LIMIT);
                 if text.is_empty() {

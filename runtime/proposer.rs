@@ -1,15 +1,22 @@
 //! An agent made ready to propose changes, and one proposal of it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::agent::{self, Problem};
+use crate::agent::{self, Key, Problem};
 use crate::caller::{Call, Caller, Purpose};
 use crate::experiment::AgentSettings;
 use crate::failure::{Exit, Failure};
 use crate::journal::AgentUse;
 use crate::process::{Cancel, CommandLine, Exit as ProcessExit, Launcher, RunError};
-use crate::sandbox::Confinement;
+use crate::sandbox::{Confinement, Tier};
 use crate::text;
+
+/// The longest wait for a limit to pass: daily ones do within a day.
+const LONGEST_LIMIT: Duration = Duration::from_hours(25);
+/// The longest wait for a provider that cannot be reached.
+const LONGEST_OUTAGE: Duration = Duration::from_hours(3);
 
 /// An agent as an experiment has it.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub struct Request<'a> {
     pub targets: &'a [String],
     /// What may still be spent, in US dollars.
     pub max_cost_usd: Option<f64>,
+    /// What is set besides the user's own environment.
+    pub environment: &'a [(OsString, OsString)],
 }
 
 /// What came of asking an agent.
@@ -45,8 +54,13 @@ pub struct Reply {
 pub enum Outcome {
     /// It has done what it wanted to; its own words for it, if there are any.
     Done(Option<String>),
-    /// Its provider wants it to wait, or cannot be reached.
-    NotNow(String),
+    /// It ended as if it had, but said so in no way that is known: what may have to be told of that.
+    Unclear(String),
+    /// Its provider wants it to wait, or cannot be reached. It is not worth waiting longer than `most`.
+    NotNow {
+        message: String,
+        most: Duration,
+    },
     /// It did not get that far, and may the next time.
     Failed(String),
     Cancelled,
@@ -86,9 +100,65 @@ impl Agent {
         self.caller.keeps()
     }
 
+    /// Makes the directories that its program would make when it starts for the first time, if a home is
+    /// there to make them in. What cannot be made, the program says.
+    pub fn make_room(&self) {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let makes = self
+            .caller
+            .adapter()
+            .map_or(&[][..], |adapter| adapter.makes);
+        for directory in home
+            .iter()
+            .flat_map(|home| makes.iter().map(|name| home.join(name)))
+        {
+            let _ = std::fs::create_dir_all(directory);
+        }
+    }
+
     /// What is executed for a proposal.
     pub fn command_line(&self, request: &Request<'_>) -> Result<CommandLine, Failure> {
         self.caller.command_line(request.purpose(), request.prompt)
+    }
+
+    /// Fails if its program has neither a key nor a model, as far as it can be told: some then wait for
+    /// somebody at a browser.
+    pub fn check_login(&self, project: &Path) -> Result<(), Failure> {
+        let keys = self
+            .caller
+            .adapter()
+            .map_or(&[][..], |adapter| adapter.keys);
+        let names_one = |argument: &String| {
+            [
+                "--model",
+                "--api-key",
+                "--config",
+                "--openai-api",
+                "--anthropic-api",
+            ]
+            .iter()
+            .any(|option| argument.starts_with(option))
+        };
+        let home = std::env::var_os("HOME")
+            .map(PathBuf::from)
+            .unwrap_or_default();
+        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_there = |name: &&str| home.join(name).exists() || project.join(name).exists();
+        let has_one = keys.is_empty()
+            || self.settings.model.is_some()
+            || self.settings.arguments.iter().any(names_one)
+            || keys.iter().any(|key| match key {
+                Key::Variable(name) => is_set(name),
+                Key::File(name) => is_there(name),
+            });
+        if has_one {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Environment,
+            format!("{} has neither a model nor a key", self.name()),
+        )
+        .hint(self.how_to_log_in()))
     }
 
     /// Asks for one proposal. A failure is one that asking again does not mend.
@@ -105,6 +175,7 @@ impl Agent {
             transcript: Some(request.transcript),
             directory: request.directory,
             confinement: request.confinement,
+            environment: request.environment,
             time_limit: self.settings.timeout,
         };
         let called =
@@ -134,6 +205,15 @@ impl Agent {
         let name = self.name();
         let outcome = match (called.exit, called.answer.problem) {
             (ProcessExit::Cancelled, _) => Outcome::Cancelled,
+            // Some wait for their provider themselves, without an end.
+            (ProcessExit::TimedOut, Some(Problem::RateLimited(words))) => Outcome::NotNow {
+                message: text::clean_line(&words, 300),
+                most: LONGEST_LIMIT,
+            },
+            (ProcessExit::TimedOut, Some(Problem::Unreachable(words))) => Outcome::NotNow {
+                message: text::clean_line(&words, 300),
+                most: LONGEST_OUTAGE,
+            },
             (ProcessExit::TimedOut, _) => Outcome::Failed(format!(
                 "the agent did not finish within {}",
                 humantime::format_duration(self.settings.timeout)
@@ -145,11 +225,41 @@ impl Agent {
                 )
                 .hint(self.how_to_log_in()));
             }
-            (_, Some(Problem::RateLimited(words) | Problem::Unreachable(words))) => {
-                Outcome::NotNow(text::clean_line(&words, 300))
+            (_, Some(Problem::NoModel(words))) => {
+                return Err(Failure::new(
+                    Exit::Environment,
+                    format!(
+                        "{name} cannot use the model: {}",
+                        text::clean_line(&words, 300)
+                    ),
+                )
+                .hint("name one that it has with `--model`, or `model` under `[agent]`"));
+            }
+            (_, Some(Problem::NoCredit(words))) => {
+                return Err(Failure::new(
+                    Exit::Environment,
+                    format!(
+                        "{name} has nothing left to spend: {}",
+                        text::clean_line(&words, 300)
+                    ),
+                )
+                .hint("see to the plan and the billing of its account, and run again"));
+            }
+            (_, Some(Problem::RateLimited(words))) => Outcome::NotNow {
+                message: text::clean_line(&words, 300),
+                most: LONGEST_LIMIT,
+            },
+            (_, Some(Problem::Unreachable(words))) => Outcome::NotNow {
+                message: text::clean_line(&words, 300),
+                most: LONGEST_OUTAGE,
+            },
+            (ProcessExit::Code(0), Some(Problem::NoResult(words))) => {
+                Outcome::Unclear(text::clean_line(&said(&words), 300))
             }
             (_, Some(Problem::Refused(words))) => failed("the agent refused", &words),
-            (_, Some(Problem::Other(words))) => failed("the agent failed", &words),
+            (_, Some(Problem::Other(words) | Problem::NoResult(words))) => {
+                failed("the agent failed", &words)
+            }
             (ProcessExit::Code(0), None) => Outcome::Done(agent::description(&called.answer.text)),
             (exit, None) => failed(&format!("the agent failed with {exit}"), ""),
         };
@@ -179,6 +289,7 @@ impl Request<'_> {
         Purpose::Propose {
             targets: self.targets,
             max_cost_usd: self.max_cost_usd,
+            confined: self.confinement.tier() != Tier::None,
         }
     }
 }

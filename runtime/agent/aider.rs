@@ -3,10 +3,13 @@
 //! It prints plain text: what it is about to do, the model's reply, and below each reply a line such
 //! as `Tokens: 1.2k sent, 40 received. Cost: $0.0042 message, $0.0042 session.`, without the cost
 //! where it knows no price. Failures of the provider are printed as text too, and the exit code is 0
-//! all the same. It retries a rate limit for a minute.
+//! all the same. It retries a rate limit for a minute. Without a key and a model it waits five minutes for
+//! somebody at a browser. It never runs a command that the model proposes.
 
 use super::events::sane_cost;
-use super::{Adapter, Answer, Options, Problem, PromptVia, argv, clean_model, clean_text, push};
+use super::{
+    Adapter, Answer, Key, Options, Problem, PromptVia, argv, clean_model, clean_text, push,
+};
 use crate::text;
 
 pub(super) const ADAPTER: Adapter = Adapter {
@@ -23,8 +26,21 @@ pub(super) const ADAPTER: Adapter = Adapter {
         ".aider.model.settings.yml",
         ".cache/litellm",
     ],
+    makes: &[".aider", ".cache/litellm"],
     kept_at: &[],
     sets: &[("COLUMNS", "10000")],
+    keys: &[
+        Key::Variable("ANTHROPIC_API_KEY"),
+        Key::Variable("DEEPSEEK_API_KEY"),
+        Key::Variable("GEMINI_API_KEY"),
+        Key::Variable("OPENAI_API_KEY"),
+        Key::Variable("OPENROUTER_API_KEY"),
+        Key::Variable("VERTEXAI_PROJECT"),
+        Key::Variable("AIDER_MODEL"),
+        Key::File(".aider.conf.yml"),
+        Key::File(".aider/oauth-keys.env"),
+        Key::File(".env"),
+    ],
     tells_cost: true,
     read,
     install_hint: "install it with `pipx install aider-chat`",
@@ -102,7 +118,14 @@ fn read(stdout: &str, stderr: &str) -> Answer {
         } else {
             text::tail(format!("{stderr}\n{stdout}").as_bytes(), 3)
         };
-        answer.problem = Some(Problem::of_message(&words));
+        answer.problem = Some(match Problem::of_message(&words) {
+            // It says far from the end that it has no key.
+            Problem::Other(words) => match Problem::of_message(&lines.join(" ")) {
+                login @ Problem::NotLoggedIn(_) => login,
+                _ => Problem::Other(words),
+            },
+            known => known,
+        });
     }
     answer
 }

@@ -31,11 +31,17 @@ pub(super) const ADAPTER: Adapter = Adapter {
         ".local/share/claude",
         ".local/state/claude",
     ],
+    makes: &[".claude"],
     kept_at: &["CLAUDE_CONFIG_DIR"],
-    sets: &[("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")],
+    sets: &[
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        // It is asked again anyway, and that is told.
+        ("CLAUDE_CODE_MAX_RETRIES", "3"),
+    ],
+    keys: &[],
     tells_cost: true,
     read,
-    install_hint: "install it with `npm install --global @anthropic-ai/claude-code`",
+    install_hint: "install it with `npm install --global @anthropic-ai/claude-code` (Node 22 or later)",
     login_hint: "run `claude` and type `/login`, or set ANTHROPIC_API_KEY",
 };
 
@@ -54,12 +60,15 @@ fn propose(options: &Options<'_>) -> Vec<String> {
         "--permission-mode",
         "acceptEdits",
         // Without those that would leave the worktree, start other agents or wait for something.
-        // A shell command that does more than look is denied, unless the owner allows it.
         "--tools",
         "Read,Edit,Write,NotebookEdit,Glob,Grep,Bash",
         "--no-session-persistence",
         "--strict-mcp-config",
     ]);
+    if options.confined {
+        // Else a command that does more than look is denied, as nobody can be asked.
+        argv.push("--allowedTools=Bash".to_owned());
+    }
     if let Some(model) = options.model {
         push(&mut argv, "--model", model);
     }
@@ -138,7 +147,8 @@ fn read(stdout: &str, stderr: &str) -> Answer {
                     answer.text = String::new();
                     let words = text.or(string(&event, "/errors/0")).unwrap_or_default();
                     answer.problem = Some(problem(&event, words));
-                } else if let Some(text) = text {
+                } else if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+                    // Without one, what it said last stands.
                     answer.text = clean_text(text);
                 }
             }
@@ -227,7 +237,20 @@ mod tests {
         let answer = read(&lines[..lines.len() - 1].join("\n"), "");
         assert!(answer.text.contains("drop the last"));
         assert_eq!(answer.cost_usd, None);
-        assert!(matches!(answer.problem, Some(Problem::Other(_))));
+        assert!(matches!(answer.problem, Some(Problem::NoResult(_))));
+    }
+
+    #[test]
+    fn an_empty_result_leaves_what_was_said_before() {
+        let answer = read(
+            "{\"type\":\"assistant\",\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"drop a loop\"}]}}\n\
+             {\"type\":\"result\",\"is_error\":false,\"result\":\"\"}",
+            "",
+        );
+        assert_eq!(
+            (answer.text.as_str(), answer.problem),
+            ("drop a loop", None)
+        );
     }
 
     #[test]
@@ -244,7 +267,7 @@ mod tests {
         let answer = read("", "error: unknown option '--x'\n");
         assert_eq!(
             answer.problem,
-            Some(Problem::Other("error: unknown option '--x'".to_owned()))
+            Some(Problem::NoResult("error: unknown option '--x'".to_owned()))
         );
     }
 

@@ -17,8 +17,10 @@ pub(super) const ADAPTER: Adapter = Adapter {
     }),
     prompt: PromptVia::Stdin,
     keeps: &[".codex"],
+    makes: &[".codex"],
     kept_at: &["CODEX_HOME"],
     sets: &[],
+    keys: &[],
     tells_cost: false,
     read,
     install_hint: "install it with `npm install --global @openai/codex`",
@@ -31,7 +33,12 @@ fn propose(options: &Options<'_>) -> Vec<String> {
         "exec",
         "--json",
         "--sandbox",
-        "workspace-write",
+        // Its own sandbox does not start in another one, and then no command runs.
+        if options.confined {
+            "danger-full-access"
+        } else {
+            "workspace-write"
+        },
         "--skip-git-repo-check",
         "--ephemeral",
     ]);

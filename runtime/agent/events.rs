@@ -57,7 +57,10 @@ pub(super) fn no_result(stdout: &str, stderr: &str) -> Problem {
         .map(|output| text::tail(output.as_bytes(), 3))
         .find(|words| !words.is_empty())
         .unwrap_or_else(|| "it printed no result".to_owned());
-    Problem::of_message(&words)
+    match Problem::of_message(&words) {
+        Problem::Other(words) => Problem::NoResult(words),
+        known => known,
+    }
 }
 
 #[cfg(test)]
@@ -85,11 +88,11 @@ mod tests {
     fn without_a_result_the_last_words_are_quoted() {
         assert_eq!(
             no_result("", "error: unknown option `--x`\n"),
-            Problem::Other("error: unknown option `--x`".to_owned())
+            Problem::NoResult("error: unknown option `--x`".to_owned())
         );
         assert_eq!(
             no_result("", ""),
-            Problem::Other("it printed no result".to_owned())
+            Problem::NoResult("it printed no result".to_owned())
         );
     }
 }

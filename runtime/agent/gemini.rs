@@ -2,8 +2,9 @@
 //!
 //! It prints one JSON object a line. What the model says comes as `message` of the `assistant`, in
 //! pieces; the last line is of type `result`, with the tokens of all models it asked, or an `error`.
-//! It names no cost. Without a login it prints no JSON at all and exits with 41. It retries a rate
-//! limit for minutes, which only standard error tells.
+//! It names no cost. Without a login it prints no JSON at all. It retries a rate limit for minutes, which
+//! only standard error tells. An `error` before a `result` without one says why that failed: an answer that
+//! is empty, or was refused.
 
 use serde_json::Value;
 
@@ -22,8 +23,10 @@ pub(super) const ADAPTER: Adapter = Adapter {
     }),
     prompt: PromptVia::Stdin,
     keeps: &[".gemini", ".config/gemini"],
+    makes: &[".gemini"],
     kept_at: &[],
     sets: &[],
+    keys: &[],
     tells_cost: false,
     read,
     install_hint: "install it with `npm install --global @google/gemini-cli`",
@@ -37,7 +40,11 @@ fn propose(options: &Options<'_>) -> Vec<String> {
         "--output-format",
         "stream-json",
         "--approval-mode",
-        "auto_edit",
+        if options.confined {
+            "yolo"
+        } else {
+            "auto_edit"
+        },
         "--skip-trust",
     ]);
     if let Some(model) = options.model {
@@ -68,6 +75,9 @@ fn read(stdout: &str, stderr: &str) -> Answer {
     let mut answer = Answer::default();
     let mut ended = false;
     let mut said = String::new();
+    // What it says with its last use of a tool stands, unless it says more.
+    let mut begins_anew = false;
+    let mut last_error: Option<Problem> = None;
     for event in events(stdout) {
         match kind(&event) {
             "init" => {
@@ -77,20 +87,27 @@ fn read(stdout: &str, stderr: &str) -> Answer {
                     .and_then(clean_model);
             }
             "message" if string(&event, "/role") == Some("assistant") => {
-                if event.pointer("/delta").and_then(Value::as_bool) != Some(true) {
+                let is_piece = event.pointer("/delta").and_then(Value::as_bool) == Some(true);
+                if !is_piece || std::mem::take(&mut begins_anew) {
                     said.clear();
                 }
                 said.push_str(string(&event, "/content").unwrap_or_default());
             }
-            "tool_use" => said.clear(),
+            "tool_use" => begins_anew = true,
+            // It may recover from one of these.
+            "error" => {
+                let words = string(&event, "/message").or(string(&event, "/error/message"));
+                last_error = words.map(Problem::of_message).or(last_error);
+            }
             "result" => {
                 ended = true;
                 answer.input_tokens = tokens(&event, &["/stats/input_tokens"]);
                 answer.output_tokens = tokens(&event, &["/stats/output_tokens"]);
                 answer.problem = None;
                 if string(&event, "/status") != Some("success") {
-                    let words = string(&event, "/error/message").unwrap_or_default();
-                    answer.problem = Some(Problem::of_message(words));
+                    let words = string(&event, "/error/message").map(Problem::of_message);
+                    let known = words.or(last_error.take());
+                    answer.problem = Some(known.unwrap_or_else(|| no_result("", "")));
                 }
             }
             _ => {}
@@ -98,7 +115,8 @@ fn read(stdout: &str, stderr: &str) -> Answer {
     }
     answer.text = clean_text(&said);
     if !ended {
-        answer.problem = Some(no_result("", &without_traces(stderr)));
+        let of_stderr = || no_result("", &without_traces(stderr));
+        answer.problem = Some(last_error.unwrap_or_else(of_stderr));
     }
     answer
 }
@@ -158,6 +176,25 @@ mod tests {
             read("", limited).problem,
             Some(Problem::RateLimited(_))
         ));
+    }
+
+    #[test]
+    fn an_error_before_a_result_without_one_is_why() {
+        let stdout = "{\"type\":\"error\",\"severity\":\"error\",\"message\":\"The model returned an empty response\"}\n\
+             {\"type\":\"result\",\"status\":\"error\"}";
+        assert_eq!(
+            read(stdout, "").problem,
+            Some(Problem::Other(
+                "The model returned an empty response".to_owned()
+            ))
+        );
+    }
+
+    #[test]
+    fn what_it_says_with_its_last_edit_stands() {
+        let stdout = "{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"drop a loop\",\"delta\":true}\n\
+             {\"type\":\"tool_use\"}\n{\"type\":\"result\",\"status\":\"success\"}";
+        assert_eq!(read(stdout, "").text, "drop a loop");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Options<'a> {
     pub prompt_file: &'a Path,
     /// The files to change, relative to the working directory, for programs that must be told.
     pub targets: &'a [String],
+    /// Whether the operating system confines the program: then it may run commands without asking.
+    pub confined: bool,
 }
 
 /// How the prompt goes in.
@@ -59,10 +61,16 @@ pub struct Adapter {
     pub prompt: PromptVia,
     /// Where it keeps settings, logins and sessions, below the home.
     pub keeps: &'static [&'static str],
+    /// Those of them that it makes when it starts for the first time: directories, which a sandbox does not
+    /// let it make.
+    pub makes: &'static [&'static str],
     /// Variables that say another place for them.
     pub kept_at: &'static [&'static str],
     /// Variables without which its output can't be read or its start calls home.
     pub sets: &'static [(&'static str, &'static str)],
+    /// Where it finds a key, of which it needs one unless a model is named; empty if it says itself that it
+    /// has none.
+    pub keys: &'static [Key],
     /// Whether [`Answer::cost_usd`] can be known.
     pub tells_cost: bool,
     /// Reads its standard output and standard error. Either may be cut at its start.
@@ -71,6 +79,14 @@ pub struct Adapter {
     pub install_hint: &'static str,
     /// What to do where it is not logged in.
     pub login_hint: &'static str,
+}
+
+/// Where a program finds a key.
+#[derive(Debug, Clone, Copy)]
+pub enum Key {
+    Variable(&'static str),
+    /// Below the home, or in the project.
+    File(&'static str),
 }
 
 /// How a program answers in words: it has no tools, or as few as it can be left with.
@@ -168,6 +184,34 @@ mod tests {
             max_cost_usd: None,
             prompt_file: Path::new("/run/prompt.md"),
             targets: &[],
+            confined: true,
+        }
+    }
+
+    #[test]
+    fn what_is_confined_may_run_commands_and_nothing_else_may() {
+        let may = |adapter: &Adapter, confined| {
+            let argv = (adapter.propose)(&Options {
+                confined,
+                ..plain()
+            });
+            let free = [
+                "--allowedTools=Bash",
+                "danger-full-access",
+                "yolo",
+                "--auto",
+            ];
+            argv.iter().any(|word| free.contains(&word.as_str()))
+        };
+        for adapter in ADAPTERS {
+            assert!(!may(adapter, false), "{}", adapter.name);
+            // Aider runs no commands of its own accord.
+            assert_eq!(
+                may(adapter, true),
+                adapter.name != "aider",
+                "{}",
+                adapter.name
+            );
         }
     }
 

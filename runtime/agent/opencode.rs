@@ -14,7 +14,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     program: "opencode",
     propose,
     answer: Some(Answering {
-        argv: propose,
+        argv: answer,
         sets: &[(
             "OPENCODE_CONFIG_CONTENT",
             r#"{"tools":{"*":false},"permission":{"*":"deny"}}"#,
@@ -28,8 +28,15 @@ pub(super) const ADAPTER: Adapter = Adapter {
         ".cache/opencode",
         ".opencode",
     ],
+    makes: &[
+        ".cache/opencode",
+        ".config/opencode",
+        ".local/share/opencode",
+        ".local/state/opencode",
+    ],
     kept_at: &["OPENCODE_CONFIG"],
     sets: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
+    keys: &[],
     tells_cost: true,
     read,
     install_hint: "install it with `npm install --global opencode-ai`",
@@ -37,6 +44,15 @@ pub(super) const ADAPTER: Adapter = Adapter {
 };
 
 fn propose(options: &Options<'_>) -> Vec<String> {
+    let mut argv = answer(options);
+    if options.confined {
+        // What its settings do not deny, it does without asking.
+        argv.push("--auto".to_owned());
+    }
+    argv
+}
+
+fn answer(options: &Options<'_>) -> Vec<String> {
     let mut argv = argv(&["opencode", "run", "--format", "json"]);
     if let Some(model) = options.model {
         push(&mut argv, "--model", model);
