@@ -14,31 +14,16 @@ use crate::grants::{self, Approval, Lock, Standing};
 use crate::guard::Guard;
 use crate::host::{Host, Limits};
 use crate::instrument::Instrument;
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::measure::Direction;
+use crate::needs;
 use crate::process::{Cancel, CommandLine, Launcher};
 use crate::project::{self, DEFINITION, DIRECTORY, Definition, Found, Project, Scope, lexically};
+use crate::sandbox::Widening;
 use crate::workspace::Contents;
 
 /// The domain where none is given.
 const DEFAULT_DOMAIN: &str = "custom";
-/// What is worth sharing with the worktrees where git ignores it: installed dependencies.
-const SHARED: &[&str] = &["node_modules", ".venv", "venv", "vendor"];
-/// A lock file, what it installs, and the command that does.
-const SETUPS: &[(&str, &str, &str)] = &[
-    ("package-lock.json", "node_modules", "npm ci"),
-    (
-        "pnpm-lock.yaml",
-        "node_modules",
-        "pnpm install --frozen-lockfile",
-    ),
-    (
-        "yarn.lock",
-        "node_modules",
-        "yarn install --frozen-lockfile",
-    ),
-    ("uv.lock", ".venv", "uv sync"),
-];
 /// Results are not for git; definitions are.
 const IGNORE: &str =
     "*/*/journal.jsonl\n*/*/results.tsv\n*/*/results.tsv.old*\n*/*/runs/\n*/*/lock\n";
@@ -59,6 +44,10 @@ pub struct Wanted {
     pub constraints: Option<String>,
     /// Whether another component than was approved under the same reference is approved.
     pub accept: bool,
+    /// What is shared with the worktrees; none if that is to be found out.
+    pub share: Option<Vec<String>>,
+    /// How worktrees are set up, or that they are not; none if that is to be found out.
+    pub setup: Option<Option<CommandLine>>,
 }
 
 /// An experiment to be made.
@@ -70,6 +59,20 @@ pub struct Plan {
     parameters: BTreeMap<String, Given>,
     constraints: Option<String>,
     accept: bool,
+    share: Option<Vec<String>>,
+    setup: Option<Option<CommandLine>>,
+    /// What was found about the tools that the project uses.
+    tools: Vec<String>,
+}
+
+/// An experiment that can be made.
+#[derive(Debug)]
+pub struct Checked {
+    pub found: Found,
+    /// A line for the owner about each tool that the project uses.
+    pub tools: Vec<String>,
+    /// Files that its commands name and that git does not track.
+    pub untracked: Vec<String>,
 }
 
 impl Plan {
@@ -91,27 +94,34 @@ impl Plan {
             parameters: wanted.parameters,
             constraints: wanted.constraints,
             accept: wanted.accept,
+            share: wanted.share,
+            setup: wanted.setup,
+            tools: Vec::new(),
         })
     }
 
     /// Checks the rest: the evaluator, the target's files and that the name is free. Finds out what
     /// the worktrees need, and gives the parameters the types that the evaluator says.
-    pub fn check(mut self, host: &Host, project: &Project) -> Result<Found, Failure> {
+    pub fn check(mut self, host: &Host, project: &Project) -> Result<Checked, Failure> {
         if is_taken(&self.directory) {
             return Err(self.taken(project));
         }
         check_targets(project, &self.experiment.target)?;
-        detect_needs(project, &mut self.experiment)?;
+        self.find_needs(project)?;
         if let Some(branch) = project.repository.conflicting_branch(&self.id.branch())? {
             return Err(if branch == self.id.branch() {
                 branch_exists(&self.id)
             } else {
                 let branch = branch.trim_start_matches("refs/heads/");
-                Failure::input(format!(
+                let failure = Failure::input(format!(
                     "the branch `{branch}` leaves no room for `autoresearch/{}`",
                     self.id
-                ))
-                .hint("choose another name, or rename that branch")
+                ));
+                failure.hint(if branch == "autoresearch" {
+                    "rename that branch: `git branch -m autoresearch old-autoresearch`"
+                } else {
+                    "choose another name, or rename that branch"
+                })
             });
         }
         let call = Call {
@@ -135,12 +145,43 @@ impl Plan {
             .filter(|(name, _)| self.parameters.contains_key(name))
             .map(|(name, value)| (name, value.to_toml()))
             .collect();
-        Ok(Found {
-            id: self.id,
-            directory: self.directory,
-            definition: Definition::Toml,
-            experiment: self.experiment,
+        let guards = self.experiment.guard.iter();
+        let lines = self.experiment.objective.commands.values();
+        let lines = lines.chain(guards.flat_map(|guard| guard.commands.values()));
+        let untracked = needs::untracked(project, &self.experiment.workspace, lines)?;
+        Ok(Checked {
+            found: Found {
+                id: self.id,
+                directory: self.directory,
+                definition: Definition::Toml,
+                experiment: self.experiment,
+            },
+            tools: self.tools,
+            untracked,
         })
+    }
+
+    /// Finds what worktrees need that git does not give them, as far as that is not said.
+    fn find_needs(&mut self, project: &Project) -> Result<(), Failure> {
+        let found = needs::find(project, &self.experiment.target)?;
+        if self.share.is_none() && self.setup.is_none() {
+            self.tools = found.tools;
+        }
+        self.experiment.sandbox.widening.read.extend(found.read);
+        let workspace = &mut self.experiment.workspace;
+        workspace.share = self.share.take().unwrap_or(found.workspace.share);
+        workspace.setup = self.setup.take().unwrap_or(found.workspace.setup);
+        if let Some(missing) = workspace
+            .share
+            .iter()
+            .find(|path| !project.directory.join(path).exists())
+        {
+            return Err(
+                Failure::input(format!("`{missing}` is to be shared and does not exist"))
+                    .hint("name paths relative to the project with `--share`"),
+            );
+        }
+        Ok(())
     }
 
     fn taken(&self, project: &Project) -> Failure {
@@ -175,6 +216,13 @@ impl Plan {
                 &DecisionSettings::default(),
                 &experiment.decision,
             )
+            && asked_for(
+                &self.experiment.sandbox.widening,
+                &Widening::default(),
+                &experiment.sandbox.widening,
+            )
+            && self.share.as_ref().is_none_or(|share| *share == experiment.workspace.share)
+            && self.setup.as_ref().is_none_or(|setup| *setup == experiment.workspace.setup)
             && asked_for(&asked.min_improvement, &None, &there.min_improvement)
             && asked.evaluator == there.evaluator
             && (asked.metric.is_none() || asked.metric == there.metric)
@@ -203,7 +251,11 @@ pub fn create(
     cancel: &Cancel,
 ) -> Result<Found, Failure> {
     let (constraints, accept) = (plan.constraints.clone(), plan.accept);
-    let found = plan.check(host, project)?;
+    let Checked {
+        found,
+        tools,
+        untracked,
+    } = plan.check(host, project)?;
     let lab = Lab::open(
         host,
         launcher,
@@ -225,34 +277,75 @@ pub fn create(
     if is_taken(&found.directory) {
         return Err(exists(&found.id, &found.directory));
     }
-    notify(Notice::Needs(&found.experiment.workspace));
+    notify(Notice::Needs(&found.experiment.workspace, &tools));
+    if !untracked.is_empty() {
+        notify(Notice::Untracked(&untracked));
+    }
     let undo = Undo::new(&found.directory, lab.guards());
-    let written = lab
-        .measure_baseline(&project.repository.head)
-        .and_then(|baseline| {
+    let mut write_all = |first: &str| {
+        write(project, &found, &lab, constraints.as_deref(), first)?;
+        for wanted in &approvals {
+            if lock.standing(wanted) != Standing::Approved {
+                lock.approve(wanted)?;
+                notify(Notice::Approved(wanted));
+            }
+        }
+        Ok(())
+    };
+    let measured = lab.measure_baseline(&project.repository.head);
+    // Its owner mends what it says, and need not say all of it again.
+    let to_be_mended = matches!(&measured, Err(failure)
+        if matches!(failure.exit, Exit::Measurement | Exit::Input) && !cancel.is_cancelled());
+    let made = match measured {
+        Ok(baseline) => {
             notify(Notice::Baseline(&baseline));
             notify(Notice::Guards(&baseline.guards));
-            write(project, &found, &lab, constraints.as_deref())?;
-            for wanted in &approvals {
-                if lock.standing(wanted) != Standing::Approved {
-                    lock.approve(wanted)?;
-                    notify(Notice::Approved(wanted));
-                }
-            }
-            let mut journal = Journal::open(&found.directory)?;
-            lab.start(&mut journal, baseline)
-        });
-    if let Err(error) = written {
+            write_all("").and_then(|()| {
+                let mut journal = Journal::open(&found.directory)?;
+                lab.start(&mut journal, baseline)
+            })
+        }
+        Err(failure) if to_be_mended => write_all(UNMEASURED).and(Err(unmeasured(failure, &found))),
+        Err(failure) => Err(failure),
+    };
+    if let Err(error) = made {
         lab.workspace().remove();
-        undo.run();
+        if !to_be_mended {
+            undo.run();
+        }
         return Err(error);
     }
     drop(held);
     Ok(found)
 }
 
+/// The failure of a baseline whose experiment is written all the same.
+fn unmeasured(failure: Failure, found: &Found) -> Failure {
+    let written = format!(
+        "mend it or `{}`, then `autoresearch run -x {}`",
+        found.directory.join(DEFINITION).display(),
+        found.id
+    );
+    let hint = match &failure.hint {
+        Some(hint) => format!("{written}; {hint}"),
+        None => written,
+    };
+    failure.hint(hint)
+}
+
+/// What a definition begins with whose baseline could not be measured.
+const UNMEASURED: &str = "# Its baseline could not be measured. Mend this file and run it, or make it anew with `autoresearch init`.\n";
+
 fn is_taken(directory: &Path) -> bool {
-    directory.join(DEFINITION).exists() || Definition::find(directory).is_some()
+    let definition = directory.join(DEFINITION);
+    let is_unmeasured = || {
+        let has_journal = journal::path(directory)
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() > 0);
+        !has_journal
+            && std::fs::read_to_string(&definition).is_ok_and(|text| text.starts_with(UNMEASURED))
+    };
+    (definition.exists() && !is_unmeasured()) || project::is_original(directory)
 }
 
 fn exists(id: &Id, directory: &Path) -> Failure {
@@ -312,12 +405,13 @@ impl Undo {
     }
 }
 
-/// Writes the experiment's files.
+/// Writes the experiment's files; the definition begins with `first`.
 fn write(
     project: &Project,
     found: &Found,
     lab: &Lab<'_>,
     constraints: Option<&str>,
+    first: &str,
 ) -> Result<(), Failure> {
     let directory = &found.directory;
     std::fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
@@ -341,7 +435,7 @@ fn write(
         ignore_results(&root)?;
     }
     // Last: it is what makes this an experiment, and a run that is killed before begins anew.
-    write(&directory.join(DEFINITION), &definition)
+    write(&directory.join(DEFINITION), &format!("{first}{definition}"))
 }
 
 /// Has git ignore the results in a directory of experiments, unless something is said there already.
@@ -453,50 +547,28 @@ fn check_targets(project: &Project, targets: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Finds what worktrees need that git does not give them.
-fn detect_needs(project: &Project, experiment: &mut Experiment) -> Result<(), Failure> {
-    let present = dependencies(project, &experiment.target);
-    if !present.is_empty() {
-        let present: Vec<&str> = present.iter().map(String::as_str).collect();
-        experiment.workspace.share = project.repository.ignored(&project.directory, &present)?;
-    }
-    experiment.workspace.setup = SETUPS
-        .iter()
-        .find(|(lock, installed, _)| {
-            project.directory.join(lock).is_file() && !project.directory.join(installed).exists()
-        })
-        .and_then(|(_, _, command)| CommandLine::from_text(command).ok());
-    Ok(())
-}
-
-/// Where dependencies are installed that the project and its targets may use, relative to the
-/// project: in it, above it in a larger repository, and in packages of it.
-fn dependencies(project: &Project, targets: &[String]) -> Vec<String> {
-    let directories = targets
-        .iter()
-        .flat_map(|target| Path::new(target).ancestors().skip(1).map(PathBuf::from));
-    let above = (1..=project.prefix().iter().count()).map(|up| PathBuf::from("../".repeat(up)));
-    let mut found = Vec::new();
-    for directory in directories.chain(above) {
-        for name in SHARED {
-            let path = directory.join(name);
-            if project.directory.join(&path).is_dir()
-                && let Some(path) = path.to_str()
-                && found.iter().all(|known| known != path)
-            {
-                found.push(path.to_owned());
-            }
-        }
-    }
-    found
-}
-
 /// What stands uncommitted in the checkout and so is not in the worktrees.
 #[derive(Debug)]
 pub struct Uncommitted {
     pub target: bool,
     /// Relative to the repository's top, without the experiments.
     pub others: Vec<PathBuf>,
+}
+
+/// The files of the project that git tracks and that differ from HEAD, as paths from the directory that
+/// the user named, without experiments.
+pub fn changed_files(project: &Project) -> Result<Vec<String>, Failure> {
+    let experiments = project.prefix().join(DIRECTORY);
+    let (_, changed) = project.repository.state(&[])?;
+    let mut found: Vec<String> = changed
+        .into_iter()
+        .filter(|path| !path.starts_with(&experiments))
+        .map(|path| project.repository.top.join(path))
+        .filter(|path| path.symlink_metadata().is_ok_and(|now| now.is_file()))
+        .filter_map(|path| Some(path.strip_prefix(&project.base).ok()?.to_str()?.to_owned()))
+        .collect();
+    found.sort();
+    Ok(found)
 }
 
 /// Looks for what is uncommitted.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ pub const PASSED: &[&str] = &[
     "JAVA_HOME",
     "NVM_DIR",
     "PYENV_ROOT",
+    "CONDA_PREFIX",
     "VIRTUAL_ENV",
     "XDG_CACHE_HOME",
 ];
@@ -90,6 +92,48 @@ impl Environment {
     }
 }
 
+/// What keeps tools from asking for the network, which a sandbox does not give them: they work with what
+/// is installed, or say at once what is missing.
+const OFFLINE: &[(&str, &str)] = &[
+    ("CARGO_NET_OFFLINE", "true"),
+    ("GOPROXY", "off"),
+    ("GOTOOLCHAIN", "local"),
+    ("PIP_NO_INDEX", "1"),
+    ("UV_NO_SYNC", "1"),
+    ("UV_OFFLINE", "1"),
+    ("UV_PYTHON_DOWNLOADS", "never"),
+    ("YARN_ENABLE_NETWORK", "0"),
+    ("YARN_ENABLE_TELEMETRY", "0"),
+    ("npm_config_offline", "true"),
+    ("npm_config_update_notifier", "false"),
+];
+/// Where tools that cannot do without one keep a cache, each in a directory of its own.
+const CACHES: &[(&str, &str)] = &[
+    ("CCACHE_DIR", "ccache"),
+    ("GOCACHE", "go-build"),
+    ("PIP_CACHE_DIR", "pip"),
+    ("UV_CACHE_DIR", "uv"),
+];
+
+/// What is set for a command besides, unless its environment has it: for one without network, that it has
+/// none; and where caches may be written, if there is such a directory.
+pub fn for_sandbox(
+    environment: &[(OsString, OsString)],
+    network: bool,
+    caches: Option<&Path>,
+) -> Vec<(OsString, OsString)> {
+    let offline = OFFLINE.iter().filter(|_| !network);
+    let offline = offline.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let caches = caches.into_iter().flat_map(|directory| {
+        let paths = CACHES.iter();
+        paths.map(|(name, below)| (OsString::from(name), directory.join(below).into()))
+    });
+    offline
+        .chain(caches)
+        .filter(|(name, _)| environment.iter().all(|(known, _)| known != name))
+        .collect()
+}
+
 fn is_variable(name: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0'])
 }
@@ -97,6 +141,21 @@ fn is_variable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_owner_sets_is_not_set_for_a_sandbox() {
+        let own = [(OsString::from("GOCACHE"), OsString::from("/mine"))];
+        let names = |network, caches| -> Vec<String> {
+            let set = for_sandbox(&own, network, caches);
+            let names = set.into_iter().map(|(name, _)| name.into_string().unwrap());
+            names.collect()
+        };
+        assert!(names(false, None).contains(&"UV_OFFLINE".to_owned()));
+        assert_eq!(
+            names(true, Some(Path::new("/cache"))),
+            ["CCACHE_DIR", "PIP_CACHE_DIR", "UV_CACHE_DIR"]
+        );
+    }
 
     #[test]
     fn only_what_is_declared_is_passed() {

@@ -4,6 +4,7 @@ use crate::evaluator::SettingsError;
 use crate::host::{EvaluateError, Failed, LoadError};
 use crate::process::affinity::AffinityError;
 use crate::process::signals::Signal;
+use crate::sandbox::Tier;
 
 /// The exit codes of the program. 0 is success: the command did what it was asked, whatever the
 /// verdict was.
@@ -55,6 +56,23 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Adds to the hint that commands are confined: what they lack may well be hidden from them.
+    #[must_use]
+    pub fn hint_at(self, tier: Tier) -> Self {
+        if tier == Tier::None {
+            return self;
+        }
+        Self {
+            hint: self.hint.map(|hint| {
+                format!(
+                    "{hint}; commands are confined by {}: `--read` and `--write` let them have more, `--sandbox off` switches that off",
+                    tier.name()
+                )
+            }),
+            ..self
+        }
+    }
+
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,

@@ -1,8 +1,8 @@
-//! Writing files as a whole.
+//! Writing and removing files as a whole.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{File, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt, PermissionsExt};
@@ -57,12 +57,107 @@ pub fn replace_below(
         if durability == Durability::Always {
             out.sync_data()?;
         }
-        out.set_permissions(cap_std::fs::Permissions::from_std(
-            std::fs::Permissions::from_mode(mode),
-        ))?;
+        out.set_permissions(cap_std::fs::Permissions::from_std(Permissions::from_mode(
+            mode,
+        )))?;
         directory.rename(&temporary, directory, path)
     };
     write().inspect_err(|_| {
         let _ = directory.remove_file(&temporary);
     })
+}
+
+/// What the owner of a directory needs in it.
+const OWNER_ALL: u32 = 0o700;
+
+/// Removes whatever is there, and of a link only the link. Nothing there is fine too. Directories
+/// whose permissions forbid it are given others.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    let remove = || match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+    match remove() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            unlock(path);
+            remove()
+        }
+        // With the directory that it was in.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Gives the owner every permission on a directory and all directories below it, as far as it is
+/// theirs to give. Returns the paths, relative to the directory, of what is neither file, directory
+/// nor link: pipes, sockets, devices.
+pub fn unlock(directory: &Path) -> Vec<PathBuf> {
+    let mut special = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(below) = pending.pop() {
+        let path = directory.join(&below);
+        let Ok(metadata) = path.symlink_metadata() else {
+            continue;
+        };
+        if !metadata.is_dir() {
+            continue;
+        }
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode & OWNER_ALL != OWNER_ALL {
+            let _ = std::fs::set_permissions(&path, Permissions::from_mode(mode | OWNER_ALL));
+        }
+        for entry in std::fs::read_dir(&path).into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            let path = below.join(entry.file_name());
+            if kind.is_dir() {
+                pending.push(path);
+            } else if kind.is_fifo()
+                || kind.is_socket()
+                || kind.is_char_device()
+                || kind.is_block_device()
+            {
+                special.push(path);
+            }
+        }
+    }
+    special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_permissions_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("d");
+        std::fs::create_dir_all(path.join("e/f")).unwrap();
+        std::fs::write(path.join("e/f/x"), "").unwrap();
+        std::os::unix::fs::symlink("/", path.join("e/root")).unwrap();
+        for (directory, mode) in [("e/f", 0), ("e", 0o555), ("", 0)] {
+            std::fs::set_permissions(path.join(directory), Permissions::from_mode(mode)).unwrap();
+        }
+        remove(&path).unwrap();
+        assert!(!path.exists());
+        remove(&path).unwrap();
+    }
+
+    #[test]
+    fn permissions_are_given_and_special_files_found() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(root.join("a/b/socket")).unwrap();
+        std::os::unix::fs::symlink("b/socket", root.join("a/link")).unwrap();
+        std::fs::write(root.join("a/file"), "").unwrap();
+        let mode = |path: &str| root.join(path).metadata().unwrap().permissions().mode() & 0o777;
+        for path in ["a/b", "a"] {
+            std::fs::set_permissions(root.join(path), Permissions::from_mode(0o055)).unwrap();
+        }
+        assert_eq!(unlock(root), [Path::new("a/b/socket")]);
+        assert_eq!((mode("a"), mode("a/b")), (0o755, 0o755));
+    }
 }

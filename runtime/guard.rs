@@ -169,6 +169,7 @@ impl Guard {
                     None => Err(instrument::not_reported(
                         self.instrument.evaluator.descriptor(),
                         metric,
+                        &[],
                     )),
                 };
                 checked.err().map(|reason| Broken {

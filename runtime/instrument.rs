@@ -17,6 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::grants::Approval;
 use crate::host::{Evaluation, Evaluator, Failed, Host, Limits, Observer, Report};
 use crate::journal::EvaluatorIdentity;
+use crate::measure::Diagnostic;
 use crate::model::Model;
 use crate::process::{Cancel, CommandLine, affinity};
 use crate::requirement::Requirement;
@@ -220,14 +221,17 @@ pub fn load_evaluator(
 /// What an evaluator's commands may touch where a directory is measured as it is.
 pub fn confinement(experiment: &Experiment, directory: &Path) -> Result<Confinement, Failure> {
     let sandbox = Sandbox::find(experiment.sandbox.mode)?;
+    let directory = directory
+        .canonicalize()
+        .unwrap_or_else(|_| directory.to_owned());
     // A build may write anywhere in its repository.
     let mut above = directory.ancestors();
     let top = above.find(|above| above.join(".git").exists());
     let rules = Rules::new(
-        Site::Directory(top.unwrap_or(directory).to_owned()),
+        Site::Directory(top.unwrap_or(&directory).to_owned()),
         Kind::Evaluation(experiment.limits.resources()),
         &experiment.sandbox.widening,
-        directory,
+        &directory,
     );
     Ok(Confinement::new(&sandbox, rules))
 }
@@ -252,15 +256,21 @@ pub fn check_metric(descriptor: &Descriptor, name: &str) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Says that a metric is missing from a report, and what the evaluator says of it: that may be when it
-/// reports it.
-pub fn not_reported(descriptor: &Descriptor, metric: &str) -> String {
-    match descriptor.metric(metric) {
-        Some(metric) if !metric.description.is_empty() => format!(
-            "the metric `{}` was not reported ({})",
-            metric.name, metric.description
-        ),
-        _ => format!("the metric `{metric}` was not reported"),
+/// Says that a metric is missing from a report, and why, as far as the evaluator says that: in a remark
+/// that names it, or in the metric's own description.
+pub fn not_reported(descriptor: &Descriptor, metric: &str, remarks: &[Diagnostic]) -> String {
+    let missing = format!("the metric `{metric}` was not reported");
+    let name = format!("`{metric}`");
+    let remark = remarks
+        .iter()
+        .map(|remark| &remark.message)
+        .find(|message| message.contains(&name));
+    match (remark, descriptor.metric(metric)) {
+        (Some(why), _) => format!("{missing}: {why}"),
+        (None, Some(metric)) if !metric.description.is_empty() => {
+            format!("{missing} ({})", metric.description)
+        }
+        (None, _) => missing,
     }
 }
 

@@ -42,8 +42,10 @@
 //! | [`prompt`] | what an agent is asked |
 //! | [`caller`] | an agent's program, and one call of it |
 //! | [`proposer`] | an agent made ready, and one proposal of it |
+//! | [`housekeeping`] | worktrees that stay after their runs |
 //! | [`driver`] | carry out what the session decides |
 //! | [`finish`] | what was kept as a branch to review |
+//! | [`needs`] | what worktrees need that git does not give them |
 //! | [`creation`] | a new experiment: checked, its baseline measured, written |
 //! | [`conformance`] | what a published evaluator has to do, checked by having it do it |
 //! | [`templates`] | the projects that `evaluator new` makes |
@@ -144,6 +146,7 @@ pub mod git;
 pub mod grants;
 pub mod guard;
 pub mod host;
+pub mod housekeeping;
 pub mod import;
 pub mod instrument;
 pub mod journal;
@@ -151,6 +154,7 @@ pub mod lock;
 pub mod measure;
 pub mod measuring;
 pub mod model;
+pub mod needs;
 pub mod process;
 pub mod project;
 pub mod prompt;

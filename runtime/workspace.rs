@@ -21,6 +21,9 @@ use crate::sandbox::View;
 /// The largest target file, in bytes.
 const TARGET_LIMIT: u64 = 64 << 20;
 
+/// What the owner of a file needs to read and write it.
+const OWNER_WRITES: u32 = 0o600;
+
 /// The target's files as they are somewhere, in the experiment's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents(Vec<TargetFile>);
@@ -195,6 +198,8 @@ pub struct Tree {
     pub directory: PathBuf,
     /// Where it is noted which setup has been done here.
     pub setup_note: PathBuf,
+    /// Where tools may keep caches that survive from one command to the next.
+    pub cache: PathBuf,
     /// What stands for its `.git` where a sandbox shows it in the checkout's place.
     link: PathBuf,
     /// The checkout that it is of.
@@ -275,12 +280,7 @@ impl Workspace {
     pub fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
         let root = self.root(slot);
         self.make_room()?;
-        let beside = |suffix| {
-            let mut path = root.as_os_str().to_owned();
-            path.push(suffix);
-            PathBuf::from(path)
-        };
-        let (setup_note, link) = (beside(".setup"), beside(".link"));
+        let [setup_note, link, cache] = BESIDE.map(|suffix| beside(root, suffix));
         // One that cannot be reset was half made or damaged by a command that ran there.
         let existing = self
             .repository
@@ -296,6 +296,7 @@ impl Workspace {
             directory: root.join(&self.prefix),
             worktree,
             setup_note,
+            cache,
             link,
             checkout: self.repository.top.clone(),
             git: self.repository.common.clone(),
@@ -319,15 +320,55 @@ impl Workspace {
         })
     }
 
+    /// The worktrees with what is kept beside them, as far as that exists.
+    pub fn on_disk(&self) -> Vec<PathBuf> {
+        let roots = [&self.first, &self.second];
+        let all = roots.into_iter().flat_map(|root| {
+            let beside = BESIDE.map(|suffix| beside(root, suffix));
+            beside.into_iter().chain([root.clone()])
+        });
+        all.filter(|path| path.exists()).collect()
+    }
+
     /// Removes the worktrees, as far as they exist.
     pub fn remove(&self) {
         for root in [&self.first, &self.second] {
             self.repository.remove_worktree(root);
+            for suffix in BESIDE {
+                let _ = files::remove(&beside(root, suffix));
+            }
         }
     }
 }
 
+/// What is kept beside a worktree: which setup was done, its `.git` as a sandbox shows it, and caches.
+const BESIDE: [&str; 3] = [".setup", ".link", ".cache"];
+
+fn beside(root: &Path, suffix: &str) -> PathBuf {
+    let mut path = root.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
 impl Tree {
+    /// The target as it is here. A file of it that was left without permissions is given them: git
+    /// would not record that they are missing.
+    pub fn contents(&self, targets: &[String]) -> Result<Contents, Failure> {
+        let directory = open(&self.directory)?;
+        for path in targets {
+            let Ok(metadata) = directory.symlink_metadata(path) else {
+                continue;
+            };
+            let mut permissions = metadata.permissions();
+            if metadata.is_file() && permissions.mode() & OWNER_WRITES != OWNER_WRITES {
+                permissions.set_mode(permissions.mode() | OWNER_WRITES);
+                // If that is not to be done, reading says so.
+                let _ = directory.set_permissions(path, permissions);
+            }
+        }
+        Contents::read(&self.directory, targets)
+    }
+
     /// Makes every tracked file what it is in `commit`.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
         self.worktree.reset(commit)
@@ -353,12 +394,23 @@ impl Tree {
         self.worktree.commit(paths, message)
     }
 
+    /// Whether a commit may check out to other texts than it was given.
+    pub fn converts(&self, paths: &[PathBuf]) -> Result<bool, GitError> {
+        self.worktree.converts(paths)
+    }
+
+    /// Brings files into the form that they are checked out in.
+    pub fn check_out_again(&self, paths: &[PathBuf], commit: &str) -> Result<(), GitError> {
+        self.worktree.check_out_again(paths, commit)
+    }
+
     /// What the worktree is before an agent works in it.
     pub fn snapshot(&self) -> Result<Snapshot, GitError> {
         self.worktree.snapshot()
     }
 
-    /// What an agent changed since besides `allowed` paths; git's own state is as it was before.
+    /// What an agent changed since besides `allowed` paths; git's own state is as it was before. If all
+    /// of that is new, it is removed.
     pub fn touched(&self, before: &Snapshot, allowed: &[PathBuf]) -> Result<Touched, GitError> {
         self.worktree.touched(before, allowed)
     }
@@ -383,7 +435,7 @@ impl Tree {
             })?;
         }
         let mut seen = Vec::new();
-        for path in shared {
+        for path in outermost(&self.directory, shared) {
             let in_worktree = lexically(&self.directory.join(path));
             let from = lexically(&project.join(path));
             if from.exists() && !self.worktree.tracks(&in_worktree)? {
@@ -399,8 +451,8 @@ impl Tree {
         })
     }
 
-    /// Links shared paths of the project into this worktree, where nothing is in their place; or sees to
-    /// it that there are no links, where a sandbox shows them (`shown`).
+    /// Links shared paths of the project into this worktree, where nothing is in their place; or, where
+    /// a sandbox shows them there (`shown`), puts an empty file or directory there to show them at.
     ///
     /// Returns those that the project does not have.
     pub fn share(
@@ -410,10 +462,10 @@ impl Tree {
         shown: bool,
     ) -> Result<Vec<String>, Failure> {
         let mut missing = Vec::new();
-        for path in paths {
+        for path in outermost(&self.directory, paths) {
             let from = project.join(path);
-            let to = self.directory.join(path);
-            if !lexically(&to).starts_with(&self.worktree.root) {
+            let to = lexically(&self.directory.join(path));
+            if !to.starts_with(&self.worktree.root) || to == self.worktree.root {
                 return Err(Failure::input(format!(
                     "`{path}` in `share` is outside the repository"
                 ))
@@ -423,31 +475,45 @@ impl Tree {
                 missing.push(path.clone());
                 continue;
             }
-            if shown {
-                // One would lead to itself there.
-                if leads_to(&to, &from) {
-                    remove(&to).map_err(|error| cannot_share(path, &error))?;
-                }
-            } else if !leads_to(&to, &from) {
-                // Then each worktree has its own.
-                if self.worktree.tracks(&to)? {
-                    continue;
-                }
-                // What stands there is of a candidate that replaced it.
-                remove(&to).map_err(|error| cannot_share(path, &error))?;
-                let linked = to
-                    .parent()
-                    .map_or(Ok(()), std::fs::create_dir_all)
-                    .and_then(|()| std::os::unix::fs::symlink(&from, &to));
-                linked.map_err(|error| cannot_share(path, &error))?;
+            let is_ready = if shown {
+                is_place_for(&to, &from)
+            } else {
+                leads_to(&to, &from)
+            };
+            // If it is tracked, each worktree has its own.
+            if is_ready || self.worktree.tracks(&to)? {
+                continue;
             }
+            // What stands there is of a candidate that replaced it, or of another sandbox.
+            self.clear_way(&to)
+                .and_then(|()| to.parent().map_or(Ok(()), std::fs::create_dir_all))
+                .and_then(|()| match shown {
+                    false => std::os::unix::fs::symlink(&from, &to),
+                    true if from.is_dir() => std::fs::create_dir(&to),
+                    true => std::fs::File::create_new(&to).map(|_| ()),
+                })
+                .map_err(|error| cannot_share(path, &error))?;
         }
         Ok(missing)
     }
 
-    /// A shared path that is not the project's any more.
+    /// Removes what is in the place of a path in this worktree, and links on the way to it: nothing is
+    /// made or removed elsewhere.
+    fn clear_way(&self, path: &Path) -> std::io::Result<()> {
+        let below = path.strip_prefix(&self.worktree.root).unwrap_or(path);
+        let mut here = self.worktree.root.clone();
+        for part in below {
+            here.push(part);
+            if here.is_symlink() {
+                return std::fs::remove_file(&here);
+            }
+        }
+        files::remove(path)
+    }
+
+    /// A shared path that was linked into this worktree and is not the project's any more.
     pub fn replaced<'a>(&self, project: &Path, paths: &'a [String]) -> Option<&'a String> {
-        paths.iter().find(|path| {
+        outermost(&self.directory, paths).into_iter().find(|path| {
             let from = project.join(path);
             let to = self.directory.join(path);
             from.exists()
@@ -457,18 +523,40 @@ impl Tree {
     }
 }
 
+/// Paths without those that are below another one, or another one again.
+fn outermost<'a>(directory: &Path, paths: &'a [String]) -> Vec<&'a String> {
+    let places: Vec<PathBuf> = paths
+        .iter()
+        .map(|path| lexically(&directory.join(path)))
+        .collect();
+    let is_inner = |at: usize, place: &PathBuf| {
+        places.iter().enumerate().any(|(other, outer)| {
+            other != at && place.starts_with(outer) && (place != outer || other < at)
+        })
+    };
+    paths
+        .iter()
+        .zip(places.iter().enumerate())
+        .filter(|(_, (at, place))| !is_inner(*at, place))
+        .map(|(path, _)| path)
+        .collect()
+}
+
+/// Whether a path is one at which another can be shown: of the same kind, and empty.
+fn is_place_for(path: &Path, shown: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|now| {
+        if shown.is_dir() {
+            now.is_dir()
+                && std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+        } else {
+            now.is_file() && now.len() == 0
+        }
+    })
+}
+
 /// Whether a path is a link to another.
 fn leads_to(link: &Path, path: &Path) -> bool {
     link.read_link().is_ok_and(|there| there == path)
-}
-
-/// Removes whatever is there, and of a link only the link.
-fn remove(path: &Path) -> std::io::Result<()> {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(_) => Ok(()),
-    }
 }
 
 fn cannot_share(path: &str, error: &std::io::Error) -> Failure {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use autoresearch::catalog;
 use autoresearch::host::{Host, Limits};
 use autoresearch::process::{self, Cancel, CommandLine, Launcher};
-use autoresearch::sandbox::{Confinement, Kind, Rules, Sandbox, Site, Tier, Widening};
+use autoresearch::sandbox::{Confinement, Demand, Kind, Rules, Sandbox, Site, Tier, Widening};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
 const PAIRS: usize = 101;
@@ -33,17 +33,24 @@ const EVAL: [&str; 6] = [
 ];
 
 fn main() {
-    let place = Place::new();
+    let place = Place::new(None);
     println!(
         "{:<58} {:>9} {:>9} {:>10}",
         "", "this", "floor", "difference"
     );
     starting(&place);
-    evaluating(&place);
     hosting(&place);
     confining(&place);
-    judging(&place);
-    looping(&place);
+    let sandbox = Sandbox::find(Demand::Best).unwrap();
+    for (place, confined) in [
+        (Place::new(None), sandbox.tier().name()),
+        (Place::new(Some("off")), "nothing"),
+    ] {
+        println!("-- commands are confined by {confined}");
+        evaluating(&place);
+        judging(&place);
+        looping(&place);
+    }
     memory(&place);
     let size = std::fs::metadata(PROGRAM).unwrap().len();
     println!("{:<58} {:>6.1} MB", "the program's size", size as f64 / 1e6);
@@ -52,14 +59,19 @@ fn main() {
 /// A repository with a home of its own.
 struct Place {
     root: tempfile::TempDir,
+    /// What confines commands, if it is not what users get.
+    sandbox: Option<&'static str>,
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(sandbox: Option<&'static str>) -> Self {
         let place = Self {
-            root: tempfile::tempdir().unwrap(),
+            // Not where a sandboxed command has a directory of its own.
+            root: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+            sandbox,
         };
         std::fs::create_dir(place.project()).unwrap();
+        std::fs::create_dir(place.open()).unwrap();
         run(place.command("git").args(["init", "--quiet"]));
         std::fs::write(place.project().join("target.txt"), "0\n").unwrap();
         run(place.command("git").args(["add", "target.txt"]));
@@ -71,6 +83,11 @@ impl Place {
 
     fn project(&self) -> PathBuf {
         self.root.path().join("project")
+    }
+
+    /// Where scripts may keep files.
+    fn open(&self) -> PathBuf {
+        self.root.path().join("open")
     }
 
     fn command(&self, program: &str) -> Command {
@@ -94,8 +111,9 @@ impl Place {
 
     fn autoresearch(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(PROGRAM);
-        // What that costs is told by itself.
-        command.env("AUTORESEARCH_SANDBOX", "off");
+        if let Some(sandbox) = self.sandbox {
+            command.env("AUTORESEARCH_SANDBOX", sandbox);
+        }
         command.args(arguments);
         command
     }
@@ -200,8 +218,8 @@ fn looping(place: &Place) {
     /// Turns that are timed together, without the program's start and end.
     const TURNS: u32 = 10;
     const LOOPS: usize = 31;
-    let agent = place.root.path().join("agent.sh");
-    let counter = place.root.path().join("counter");
+    let agent = place.open().join("agent.sh");
+    let counter = place.open().join("counter");
     std::fs::write(&counter, "1\n").unwrap();
     let script = format!(
         "read -r n < {0}; n=$((n + 1)); echo $n > {0}; echo $n > target.txt; echo try",
@@ -241,6 +259,7 @@ fn looping(place: &Place) {
         let id = format!("bench/{name}");
         let mut init = place.autoresearch(&["init", "--target", "target.txt", "--domain", "bench"]);
         init.args(["--name", &name, "--agent-command", &agent]);
+        init.arg("--write").arg(place.open());
         run(init.args(&evaluator));
         let turns = |n: u32| {
             let start = Instant::now();

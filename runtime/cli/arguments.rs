@@ -18,7 +18,7 @@ use crate::host::{LIMIT_NAMES, Limits};
 use crate::measure::Direction;
 use crate::process::CommandLine;
 use crate::project::Project;
-use crate::sandbox::Demand;
+use crate::sandbox::{Demand, Widening};
 
 /// What to measure with.
 #[derive(Debug, Default, clap::Args)]
@@ -58,6 +58,12 @@ pub(super) struct EvaluatorArgs {
     /// Confine commands: `required` runs none outside a sandbox [default: best]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(super) sandbox: Option<Demand>,
+    /// Let commands see this path too, relative to the project, absolute or below `~/` (may be repeated)
+    #[arg(long = "read", value_name = "PATH")]
+    pub(super) read: Vec<String>,
+    /// Let commands write to this path too (may be repeated)
+    #[arg(long = "write", value_name = "PATH")]
+    pub(super) write: Vec<String>,
     #[command(flatten)]
     pub(super) accept: Accept,
     /// Have this agent answer where the evaluator asks a language model: claude, codex, gemini or
@@ -151,6 +157,8 @@ impl EvaluatorArgs {
             ("--budget", self.budget.is_some()),
             ("--limit", !self.limits.is_empty()),
             ("--env", !self.environment.is_empty()),
+            ("--read", !self.read.is_empty()),
+            ("--write", !self.write.is_empty()),
             ("--judge", self.judge.is_some()),
             ("--judge-command", self.judge_command.is_some()),
         ]
@@ -191,11 +199,26 @@ impl EvaluatorArgs {
             model: self.model()?,
             workspace: Workspace::default(),
             environment: self.environment()?,
-            sandbox: SandboxSettings {
-                mode: self.sandbox.unwrap_or_default(),
-                ..SandboxSettings::default()
-            },
+            sandbox: self.sandbox()?,
             limits: self.limits()?,
+        })
+    }
+
+    fn sandbox(&self) -> Result<SandboxSettings, Failure> {
+        let widening = Widening {
+            read: self.read.clone(),
+            write: self.write.clone(),
+            ..Widening::default()
+        };
+        if let Some(path) = widening.invalid() {
+            return Err(
+                Failure::new(Exit::Usage, format!("`{path}` cannot be given to commands"))
+                    .hint("name a directory or file, as in `--write ~/.cache/go-build`"),
+            );
+        }
+        Ok(SandboxSettings {
+            mode: self.sandbox.unwrap_or_default(),
+            widening,
         })
     }
 

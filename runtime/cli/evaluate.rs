@@ -6,6 +6,7 @@ use super::arguments::EvaluatorArgs;
 use super::{Context, approval};
 use crate::conditions::Conditions;
 use crate::directories;
+use crate::environment::for_sandbox;
 use crate::evaluator::Value;
 use crate::experiment::Call;
 use crate::failure::{Exit, Failure};
@@ -14,6 +15,7 @@ use crate::instrument::{self, Instrument, Surroundings};
 use crate::measure::{Diagnostic, Measurement};
 use crate::measuring::Measuring;
 use crate::project::DIRECTORY;
+use crate::sandbox::Tier;
 
 /// Measure a directory once, change nothing, and print `name: value` lines
 ///
@@ -65,7 +67,17 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         instrument::check_metric(descriptor, name)?;
     }
     let confinement = instrument::confinement(&experiment, &directory)?;
-    let environment = experiment.variables();
+    let mut environment = experiment.variables();
+    if confinement.tier() != Tier::None {
+        let network = experiment.sandbox.widening.network;
+        environment.extend(for_sandbox(&environment, network, None));
+    }
+    // Without commands it confines nobody.
+    let tier = if instrument.settings.commands.is_empty() {
+        Tier::None
+    } else {
+        confinement.tier()
+    };
     let measuring = begin_measuring(context)?;
     let conditions = Conditions::below(&directories::system());
     let before = conditions.snapshot();
@@ -84,7 +96,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         )
         .map_err(|failed| match failed.error {
             EvaluateError::Cancelled => context.stopped(),
-            _ => Failure::evaluation(&failed),
+            _ => Failure::evaluation(&failed).hint_at(tier),
         })?;
     let noisy = |measurement: &Measurement| {
         let metric = descriptor.metric(&measurement.metric);
@@ -113,7 +125,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         if !values.iter().any(|(name, _)| name == primary) {
             return Err(Failure::new(
                 Exit::Measurement,
-                instrument::not_reported(descriptor, primary),
+                instrument::not_reported(descriptor, primary, &report.diagnostics),
             )
             .hint(format!(
                 "what was: {}",

@@ -1,6 +1,7 @@
 //! `init`: make an experiment and measure its baseline.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use super::Context;
 use super::arguments::{AgentArgs, EvaluatorArgs, project_reference, targets};
@@ -9,17 +10,19 @@ use crate::creation::{self, Plan, Wanted};
 use crate::decision::MinImprovement;
 use crate::detour;
 use crate::driver::Notice;
-use crate::experiment::{AgentSettings, Experiment, GuardSettings, Id};
+use crate::experiment::{AgentSettings, Experiment, GuardSettings, Id, Objective};
 use crate::failure::{Exit, Failure};
 use crate::process::CommandLine;
 use crate::project::{DEFINITION, Project, Scope};
 use crate::requirement::Requirement;
+use crate::sandbox::Sandbox;
 
 /// Make an experiment, measure its baseline, and show it
 ///
 /// Writes `.autoresearch/DOMAIN/NAME/` with `experiment.toml` and `program.md`, and makes the branch
 /// `autoresearch/DOMAIN/NAME` at HEAD. The baseline is the target as committed, measured in a
-/// worktree of the runtime's own. If it cannot be measured, nothing is written.
+/// worktree of the runtime's own. If it cannot be measured, the experiment is written all the same, to be
+/// mended and run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -51,6 +54,19 @@ pub(super) struct Place {
     /// best version (other guards are `[[guard]]` in experiment.toml)
     #[arg(long, value_name = "CMD")]
     pub(super) tests: Option<String>,
+    /// Keep nothing for which this command does not exit with 0
+    #[arg(long, value_name = "CMD")]
+    pub(super) check: Option<String>,
+    /// Keep nothing that makes the benchmark print something else than it does now
+    #[arg(long)]
+    pub(super) same_output: bool,
+    /// Share this path with the worktrees: one that git ignores and the commands need, such as
+    /// installed dependencies (may be repeated) [default: what is found]
+    #[arg(long, value_name = "PATH")]
+    pub(super) share: Vec<String>,
+    /// Run this command once in each new worktree [default: what is found]
+    #[arg(long, value_name = "CMD")]
+    pub(super) setup: Option<String>,
     /// Keep only what is better by this: a percentage, or a number in the metric's unit
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(super) min_improvement: Option<MinImprovement>,
@@ -70,6 +86,10 @@ impl Place {
             ("--domain", self.domain.is_some()),
             ("--name", self.name.is_some()),
             ("--tests", self.tests.is_some()),
+            ("--check", self.check.is_some()),
+            ("--same-output", self.same_output),
+            ("--share", !self.share.is_empty()),
+            ("--setup", self.setup.is_some()),
             ("--min-improvement", self.min_improvement.is_some()),
             ("--max-rounds", self.max_rounds.is_some()),
             ("--scope", self.scope.is_some()),
@@ -82,23 +102,30 @@ impl Place {
     pub(super) fn plan(
         &self,
         project: &Project,
+        target: &[String],
         evaluator: &EvaluatorArgs,
         agent: Option<AgentSettings>,
         constraints: Option<&str>,
     ) -> Result<Plan, Failure> {
-        if self.target.is_empty() {
+        if target.is_empty() {
             return Err(Failure::new(Exit::Usage, "no target is named")
                 .hint("name the file to improve with `--target FILE`"));
         }
-        let mut experiment = evaluator.experiment(targets(project, &self.target)?)?;
+        let mut experiment = evaluator.experiment(targets(project, target)?)?;
         experiment.objective.evaluator =
             project_reference(project, &experiment.objective.evaluator)?;
         experiment.agent = agent;
         experiment.objective.min_improvement = self.min_improvement;
         experiment.decision.max_rounds = self.max_rounds;
-        experiment
-            .guard
-            .extend(self.tests.as_deref().map(test_guard).transpose()?);
+        let guards = [
+            self.tests.as_deref().map(test_guard).transpose()?,
+            self.check.as_deref().map(check_guard).transpose()?,
+            self.same_output
+                .then(|| output_guard(&experiment.objective))
+                .transpose()?,
+        ];
+        experiment.guard.extend(guards.into_iter().flatten());
+        let setup = self.setup.as_deref().map(setup).transpose()?;
         let wanted = Wanted {
             domain: self.domain.clone(),
             name: self.name.clone(),
@@ -107,35 +134,124 @@ impl Place {
             parameters: evaluator.parameters()?,
             constraints: constraints.map(str::to_owned),
             accept: evaluator.accept.accept,
+            share: (!self.share.is_empty()).then(|| shared(project, &self.share)),
+            setup,
         };
         Plan::new(project, wanted)
     }
 }
 
-/// The guard that a test command amounts to.
-fn test_guard(line: &str) -> Result<GuardSettings, Failure> {
-    let command = CommandLine::from_text(line).map_err(|error| {
-        Failure::input(format!("the tests cannot be run: {error}"))
-            .hint("write `--tests 'PROGRAM ARGUMENT...'`")
-    })?;
-    let require = ["pass_rate >= 1", "total >= incumbent"]
-        .into_iter()
-        .map(Requirement::parse)
+/// A command from the command line, for what `option` says that it does.
+fn command(line: &str, option: &str, what: &str) -> Result<CommandLine, Failure> {
+    CommandLine::from_text(line).map_err(|error| {
+        Failure::input(format!("{what} cannot be run: {error}"))
+            .hint(format!("write `{option} 'PROGRAM ARGUMENT...'`"))
+    })
+}
+
+/// What is to be shared, relative to the project; an empty path is none, whatever is found.
+fn shared(project: &Project, given: &[String]) -> Vec<String> {
+    let plain = |path: &String| {
+        let in_project = project.relative(path);
+        let path = in_project.unwrap_or_else(|| {
+            let parts = Path::new(path).components();
+            parts.filter(|part| *part != Component::CurDir).collect()
+        });
+        path.to_string_lossy().into_owned()
+    };
+    given
+        .iter()
+        .filter(|path| !path.is_empty())
+        .map(plain)
+        .collect()
+}
+
+/// The setup command; an empty one is none, whatever is found.
+fn setup(line: &str) -> Result<Option<CommandLine>, Failure> {
+    match line.trim() {
+        "" => Ok(None),
+        line => command(line, "--setup", "the setup command").map(Some),
+    }
+}
+
+fn guard(
+    evaluator: &str,
+    require: &[&str],
+    parameters: &[(&str, toml::Value)],
+    (role, command): (&str, CommandLine),
+) -> Result<GuardSettings, Failure> {
+    let require = require
+        .iter()
+        .map(|text| Requirement::parse(text))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::input(error.to_string()).hint(error.hint()))?;
     Ok(GuardSettings {
-        evaluator: "test_pass_rate".to_owned(),
+        evaluator: evaluator.to_owned(),
         require,
         deterministic: None,
-        parameters: BTreeMap::new(),
-        commands: BTreeMap::from([("test".to_owned(), command)]),
+        parameters: parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
+        commands: BTreeMap::from([(role.to_owned(), command)]),
     })
+}
+
+/// The guard that a test command amounts to.
+fn test_guard(line: &str) -> Result<GuardSettings, Failure> {
+    let command = command(line, "--tests", "the tests")?;
+    let require = ["pass_rate >= 1", "total >= incumbent"];
+    guard("test_pass_rate", &require, &[], ("test", command))
+}
+
+/// The guard that a command amounts to which only has to succeed.
+fn check_guard(line: &str) -> Result<GuardSettings, Failure> {
+    let command = command(line, "--check", "the check")?;
+    let format = [("format", toml::Value::from("exit-code"))];
+    guard(
+        "test_pass_rate",
+        &["pass_rate >= 1"],
+        &format,
+        ("test", command),
+    )
+}
+
+/// The guard that holds a benchmark to what it prints. It runs twice, so that one which prints a time
+/// is found out at once.
+fn output_guard(objective: &Objective) -> Result<GuardSettings, Failure> {
+    const ROLE: &str = "benchmark";
+    let command = objective
+        .commands
+        .get(ROLE)
+        .filter(|_| objective.evaluator == "benchmark_speed")
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                "`--same-output` is about the output of `benchmark_speed`'s command",
+            )
+            .hint("use `--check CMD` with a command that compares what yours writes")
+        })?;
+    let parameters = [
+        ("runs", toml::Value::from(2)),
+        ("warmup", toml::Value::from(0)),
+    ];
+    let mut settings = guard(
+        "benchmark_speed",
+        &["output_digest == baseline"],
+        &parameters,
+        (ROLE, command.clone()),
+    )?;
+    let build = objective.commands.get_key_value("build");
+    let build = build.map(|(role, line)| (role.clone(), line.clone()));
+    settings.commands.extend(build);
+    Ok(settings)
 }
 
 const EXAMPLES: &str = "\
 Examples:
   autoresearch init -t search.py -e benchmark_speed -c benchmark='python bench.py'
   autoresearch init -t app.js -e benchmark_size --tests 'npm test' --domain engineering --name bundle
+  autoresearch init -t sum.c -e benchmark_speed -c build='make' -c benchmark='./sum data' --same-output
   autoresearch init -t train.py --eval 'python train.py' --metric val_loss --direction lower";
 
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
@@ -143,6 +259,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     let (project, host) = context.project_and_host()?;
     let plan = arguments.place.plan(
         &project,
+        &arguments.place.target,
         &arguments.evaluator,
         arguments.agent.settings(None)?,
         arguments.constraints.as_deref(),
@@ -155,8 +272,11 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
         found => found?,
     };
     warn_of_uncommitted(context, &project, &found.experiment)?;
-    for detour in detour::find(&project, &found.experiment) {
-        context.ui.notice(&Notice::Detour(&detour));
+    // A worktree that is seen in the checkout's place is where these lead.
+    if !Sandbox::find(found.experiment.sandbox.mode)?.shows_worktrees() {
+        for detour in detour::find(&project, &found.experiment) {
+            context.ui.notice(&Notice::Detour(&detour));
+        }
     }
     let ui = &context.ui;
     let directory = found

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::run::Order;
 use super::{Context, ui};
-use crate::decision::{Policy, change, number};
+use crate::decision::{Policy, number};
 use crate::driver::Lab;
 use crate::failure::Failure;
 use crate::git;
@@ -126,7 +126,7 @@ pub(super) fn show(
         let since = first.map_or(String::new(), |first| {
             format!(
                 ", {} since the start",
-                change(first, incumbent.value, &policy.unit)
+                history.gain.told(first, incumbent.value, &policy.unit)
             )
         });
         data(
@@ -160,6 +160,7 @@ pub(super) fn show(
         confinement: &Confinement::none(),
         targets: &experiment.target,
         max_cost_usd: order.bounds.cost_usd,
+        environment: &[],
     })?;
     data("agent", &format!("{}: {:?}", agent.name(), line.argv()));
     data(

@@ -7,18 +7,19 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Context;
-use super::arguments::{AgentArgs, EvaluatorArgs};
+use super::arguments::{AgentArgs, EvaluatorArgs, project_reference};
 use super::init::{self, Place};
 use super::{approval, plan, ui};
 use crate::activity::StatusFile;
 use crate::creation::{self, Plan};
-use crate::decision::{Policy, Verdict, change, quantity};
+use crate::decision::{Policy, Verdict, quantity};
 use crate::directories;
 use crate::driver::{Lab, Notice, Notify, Outcome, Proposer};
 use crate::experiment::{self, Id};
 use crate::failure::{Exit, Failure};
 use crate::git;
 use crate::host::Host;
+use crate::housekeeping;
 use crate::journal::{self, History, Incumbent, Journal, Judged, Try};
 use crate::project::{self, Found, Project};
 use crate::proposer::Agent;
@@ -43,7 +44,8 @@ use crate::session::{Bounds, CRASHES_IN_A_ROW, Ended, UNFIT_IN_A_ROW};
 /// ends the program at once. Either way nothing is lost: run again to go on. A loop that you stop
 /// ends with exit code 0, one that pauses after too many crashes with 6.
 ///
-/// Without an experiment, `--evaluator` and `--target` make one.
+/// Without an experiment, `--evaluator` and `--target` make one. Without `--target`, `--evaluator` means
+/// the experiment with that evaluator or, if there is none, the tracked file that differs from HEAD.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -87,6 +89,9 @@ pub(super) struct Args {
     evaluator: EvaluatorArgs,
 }
 
+/// How many files are listed to choose from.
+const MOST_LISTED: usize = 20;
+
 /// The longest `--max-time`: more is a mistake.
 const LONGEST_RUN: Duration = Duration::from_hours(365 * 24);
 
@@ -101,10 +106,10 @@ Examples:
 pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
     context.watch_signals()?;
     let (project, host) = context.project_and_host()?;
-    let (found, new) = match find(&project, arguments)? {
+    let (found, new) = match find(context, &project, arguments)? {
         Meant::Existing(found) => (*found, false),
         Meant::New(plan) if arguments.dry_run => {
-            let found = plan.check(&host, &project)?;
+            let found = plan.check(&host, &project)?.found;
             context.ui.data(&format!(
                 "would make the experiment {} and measure its baseline",
                 found.id
@@ -244,7 +249,7 @@ enum Meant {
     New(Box<Plan>),
 }
 
-fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
+fn find(context: &Context, project: &Project, arguments: &Args) -> Result<Meant, Failure> {
     let existing = |id: &Id| {
         let found = project.experiment(id)?;
         Ok(Meant::Existing(Box::new(found)))
@@ -256,9 +261,17 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
         return existing(&project.last_active()?);
     }
     if arguments.evaluator.is_given() || !arguments.place.target.is_empty() {
+        let target = if arguments.place.target.is_empty() {
+            match without_target(context, project, arguments)? {
+                Unnamed::Experiment(id) => return existing(&id),
+                Unnamed::Target(path) => vec![path],
+            }
+        } else {
+            arguments.place.target.clone()
+        };
         let plan = arguments
             .place
-            .plan(project, &arguments.evaluator, None, None)?;
+            .plan(project, &target, &arguments.evaluator, None, None)?;
         if project.ids().iter().all(|(id, _)| *id != plan.id) {
             return Ok(Meant::New(Box::new(plan)));
         }
@@ -277,6 +290,84 @@ fn find(project: &Project, arguments: &Args) -> Result<Meant, Failure> {
         };
     }
     named_or_only(project, None).map(|found| Meant::Existing(Box::new(found)))
+}
+
+/// What is meant where an evaluator is named and no target.
+enum Unnamed {
+    Experiment(Id),
+    /// Relative to the directory that the user named.
+    Target(String),
+}
+
+/// The experiment with this evaluator, or else the one tracked file that was changed.
+fn without_target(
+    context: &Context,
+    project: &Project,
+    arguments: &Args,
+) -> Result<Unnamed, Failure> {
+    let evaluator = match &arguments.evaluator.evaluator {
+        Some(reference) => project_reference(project, reference)?,
+        None => "command".to_owned(),
+    };
+    if arguments.evaluator.evaluator.is_some() && arguments.place.first_given().is_none() {
+        let of_evaluator: Vec<Id> = project
+            .ids()
+            .into_iter()
+            .filter(|(_, directory)| {
+                project::load(directory, &project.directory)
+                    .is_ok_and(|experiment| experiment.objective.evaluator == evaluator)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        match of_evaluator.as_slice() {
+            [] => {}
+            [id] => {
+                context.ui.info(&format!("running the experiment {id}"));
+                return Ok(Unnamed::Experiment(id.clone()));
+            }
+            several => {
+                let names: Vec<String> = several.iter().map(Id::to_string).collect();
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("more than one experiment has the evaluator `{evaluator}`"),
+                )
+                .hint(format!(
+                    "name one with `--experiment`: {}",
+                    names.join(", ")
+                )));
+            }
+        }
+    }
+    let changed = creation::changed_files(project)?;
+    match changed.as_slice() {
+        [] => Err(Failure::new(
+            Exit::Usage,
+            "no target is named, and no tracked file differs from HEAD",
+        )
+        .hint("name the file to improve with `--target FILE`, or change it first")),
+        [path] => {
+            context.ui.info(&format!(
+                "taking `{path}` as the target: it differs from HEAD"
+            ));
+            Ok(Unnamed::Target(path.clone()))
+        }
+        several => Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "no target is named, and {} differ from HEAD",
+                ui::count(several.len() as u64, "tracked file", "tracked files")
+            ),
+        )
+        .hint(format!(
+            "name one with `--target`: {}",
+            several
+                .iter()
+                .take(MOST_LISTED)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))),
+    }
 }
 
 /// The experiment of this name, or without one the only one that there is.
@@ -310,6 +401,7 @@ pub(super) fn open<'a>(
     notify: Notify,
 ) -> Result<Lab<'a>, Failure> {
     let state = directories::state()?;
+    housekeeping::remove_unused(&state);
     Lab::open(
         host,
         &context.launcher,
@@ -342,7 +434,6 @@ fn judge(
     if order.bounds.unattended {
         introduce(context, &lab, order, journal.history());
     }
-    let before = journal.history().incumbent.clone();
     let outcome = lab.run(&mut journal, proposer, order.bounds)?;
     context.ui.idle();
     let history = journal.history();
@@ -351,7 +442,7 @@ fn judge(
             context,
             project,
             &lab,
-            before.as_ref(),
+            outcome.before.as_ref(),
             history,
             &outcome,
             arguments.json,
@@ -500,6 +591,8 @@ fn summarise(
             "metric": policy.metric,
             "unit": policy.unit,
             "before": before.map(|before| before.value),
+            "change": tally.gain.share().filter(|_| tally.gain.is_any()),
+            "change_interval": tally.gain.interval().map(|(low, high)| [low, high]),
             "best": best.map(|best| json!({"value": best.value, "commit": best.commit})),
         }}));
         return;
@@ -516,7 +609,7 @@ fn summarise(
     ));
     if let Some(best) = best {
         let value = match before.filter(|before| before.value != best.value) {
-            Some(before) => change(before.value, best.value, &policy.unit),
+            Some(before) => tally.gain.told(before.value, best.value, &policy.unit),
             None => quantity(best.value, &policy.unit),
         };
         let branch = if is_on_branch {
@@ -535,7 +628,7 @@ fn summarise(
         {
             ui.data(&format!(
                 "since the start: {}",
-                change(first, best.value, &policy.unit)
+                history.gain.told(first, best.value, &policy.unit)
             ));
         }
     }

@@ -8,10 +8,13 @@ use serde_json::json;
 use super::{Context, ui};
 use crate::activity::{self, Running, Status};
 use crate::decision::{number, quantity};
+use crate::directories;
 use crate::experiment::Id;
 use crate::failure::Failure;
+use crate::housekeeping;
 use crate::journal::{self, History};
 use crate::project::Project;
+use crate::workspace::Workspace;
 
 /// Show what is being run now
 #[derive(Debug, clap::Args)]
@@ -47,6 +50,7 @@ pub(super) fn run(context: &Context, arguments: &Args) -> anyhow::Result<()> {
             values.push(as_json(&id, &running, &history));
         } else {
             show(context, &id, &directory, &running, &history);
+            show_worktrees(context, &project, &id);
         }
     }
     if arguments.json {
@@ -118,6 +122,22 @@ fn show(context: &Context, id: &Id, directory: &Path, running: &Running, history
         );
     }
     data("logs", &directory.join("runs").display().to_string());
+}
+
+/// What its worktrees take of the disk.
+fn show_worktrees(context: &Context, project: &Project, id: &Id) {
+    let Ok(state) = directories::state() else {
+        return;
+    };
+    let there = Workspace::new(project, id, &state).on_disk();
+    if let Some(parent) = there.first().and_then(|path| path.parent()) {
+        let mib = housekeeping::size(&there).div_ceil(1 << 20);
+        context.ui.data(&format!(
+            "  {:<8} {mib} MiB of worktrees in {}",
+            "disk",
+            parent.display()
+        ));
+    }
 }
 
 /// `12 s of 5m`.

@@ -267,7 +267,14 @@ impl Ui {
     /// What happens in an experiment.
     pub(super) fn notice(&self, notice: &Notice<'_>) {
         match notice {
-            Notice::Needs(workspace) => {
+            Notice::Untracked(files) => self.warning(&format!(
+                "git does not track {}, which the commands name: the worktrees lack it; commit it, or name it with `--share`",
+                files.join(", ")
+            )),
+            Notice::Needs(workspace, tools) => {
+                for tool in *tools {
+                    self.info(tool);
+                }
                 if !workspace.share.is_empty() {
                     self.info(&format!(
                         "the worktrees share {} with your checkout (`share` in experiment.toml)",
@@ -367,10 +374,15 @@ impl Ui {
             Notice::Stuck(tries) => self.info(&format!(
                 "{tries} tries in a row brought nothing: the agent is asked for another approach"
             )),
-            Notice::NotNow { message, wait } => self.info(&match wait {
+            Notice::NotNow {
+                message,
+                wait,
+                most,
+            } => self.info(&match wait {
                 Some(wait) => format!(
-                    "no answer now ({message}); asking again in {}",
-                    seconds(wait.as_secs_f64())
+                    "no answer now ({message}); asking again in {}, for {} at most",
+                    seconds(wait.as_secs_f64()),
+                    seconds(most.as_secs_f64())
                 ),
                 None => format!("no answer now ({message}), and no time or money to wait for one"),
             }),
@@ -428,6 +440,20 @@ impl Ui {
             Notice::Confined(sandbox) => self.confined(sandbox),
             Notice::NotShared(path) => self.warning(&format!(
                 "`{path}` is to be shared with the worktrees but does not exist"
+            )),
+            Notice::Implausible { n, share } if self.verbosity >= Verbosity::Normal => {
+                self.warning(&format!(
+                    "try {n} gains {:.0}%, which is more than most changes bring: look at it before you trust it, with `autoresearch diff {n}`",
+                    share * 100.0
+                ));
+            }
+            Notice::Implausible { .. } => {}
+            Notice::UnknownResult(agent) => self.warning(&format!(
+                "{agent} ended without a result that this version of autoresearch knows: {agent} may be newer; what it changed is judged"
+            )),
+            Notice::Removed(added) => self.info(&format!(
+                "removed what the agent left besides the target: {}",
+                text::clean_line(&added.to_string(), 200)
             )),
         }
     }
@@ -548,9 +574,10 @@ pub(super) fn screen(standard: bool) -> Screen {
     }
 }
 
-/// Whether the user wants no colours.
+/// Whether the user wants no colors, or the terminal is not known to have any.
 fn plain() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    is_unwanted || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 fn first(files: &[std::path::PathBuf]) -> String {

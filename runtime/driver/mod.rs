@@ -12,16 +12,16 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activity, Doing};
 use crate::conditions::Warning;
-use crate::decision::{Policy, Round, Verdict};
+use crate::decision::{Gain, Policy, Round, Verdict};
 use crate::detour::Detour;
 use crate::experiment::{Experiment, Id, Workspace as WorktreeNeeds};
 use crate::failure::{Exit, Failure};
-use crate::git::{ConfigGuard, Repository};
+use crate::git::{ConfigGuard, Named, Repository};
 use crate::grants::Approval;
 use crate::guard::Guard;
 use crate::host::{EvaluateError, Event, Failed, Host, Observer, Report};
@@ -37,7 +37,7 @@ use crate::process::{Cancel, Launcher};
 use crate::project::{DIRECTORY, Found, Project};
 use crate::proposer::Agent;
 use crate::runlog::RunLog;
-use crate::sandbox::{Kind, Sandbox, Tier};
+use crate::sandbox::{Kind, Sandbox};
 use crate::session::Ended;
 use crate::workspace::{Contents, Slot, Tree, Workspace};
 
@@ -47,8 +47,12 @@ pub use settlement::branch_exists;
 /// What happens, for whoever watches.
 #[derive(Debug)]
 pub enum Notice<'a> {
-    /// What was found out about a new experiment's worktrees.
-    Needs(&'a WorktreeNeeds),
+    /// What was found out about a new experiment's worktrees, and about the tools that the project
+    /// uses, a line each.
+    Needs(&'a WorktreeNeeds, &'a [String]),
+    /// Files that the experiment's commands name and that its worktrees lack, as git does not track
+    /// them.
+    Untracked(&'a [String]),
     /// What is being done from now on.
     Doing(&'a Activity),
     Baseline(&'a Baseline),
@@ -73,6 +77,11 @@ pub enum Notice<'a> {
         pair: &'a Round,
     },
     Trying(&'a Try),
+    /// A candidate was kept that gains more than is plausible.
+    Implausible {
+        n: u64,
+        share: f64,
+    },
     Judged {
         candidate: &'a Try,
         judged: &'a Judged,
@@ -85,7 +94,11 @@ pub enum Notice<'a> {
     NotNow {
         message: &'a str,
         wait: Option<Duration>,
+        /// How long it is waited for at most from now on.
+        most: Duration,
     },
+    /// An agent changed the target and ended without a result that is known here. The change is judged.
+    UnknownResult(&'a str),
     /// A measurement failed, for no fault of the candidate's, and is made again.
     MeasuringAgain(&'a Failure),
     /// A measurement is void, and made again: the program was stopped, or the machine asleep.
@@ -112,6 +125,8 @@ pub enum Notice<'a> {
     NotOnBranch(&'a Judged),
     Evaluator(Event<'a>),
     NotShared(&'a str),
+    /// New files that an agent left besides the target, and that were removed.
+    Removed(&'a Named),
     /// What confines commands.
     Confined(&'a Sandbox),
     /// Whoever named an evaluator and its commands approved of it by that.
@@ -141,6 +156,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// The last verdict, and its candidate.
     pub last: Option<(Try, Judged)>,
+    /// The best version when the first candidate was taken up.
+    pub before: Option<Incumbent>,
     /// Whether files were left alone that somebody edited meanwhile.
     pub left_alone: bool,
 }
@@ -151,6 +168,8 @@ pub struct Tally {
     pub keeps: u64,
     pub discards: u64,
     pub crashes: u64,
+    /// What the keeps amount to.
+    pub gain: Gain,
     /// Of agents and of the model that evaluators ask, in US dollars, as far as they tell.
     pub cost_usd: f64,
     /// How many proposals and measurements did not tell what they cost.
@@ -165,9 +184,12 @@ impl Tally {
         self.keeps + self.discards + self.crashes
     }
 
-    fn judged(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Keep => self.keeps += 1,
+    fn judged(&mut self, judged: &Judged, policy: &Policy) {
+        match judged.verdict {
+            Verdict::Keep => {
+                self.keeps += 1;
+                self.gain.extend(judged.step(Some(policy.direction)));
+            }
             Verdict::Discard => self.discards += 1,
             Verdict::Crash => self.crashes += 1,
         }
@@ -220,6 +242,8 @@ pub struct Lab<'a> {
     configuration: Mutex<ConfigGuard>,
     machine: Machine,
     doing: Mutex<Option<(u64, Doing)>>,
+    /// Whether git checks out the target in another form than it was committed in.
+    converts: OnceLock<bool>,
     notify: Notify,
     cancel: Cancel,
 }
@@ -260,6 +284,7 @@ impl<'a> Lab<'a> {
             configuration,
             machine: Machine::new(state),
             doing: Mutex::default(),
+            converts: OnceLock::new(),
             notify,
             cancel,
         })
@@ -336,15 +361,7 @@ impl<'a> Lab<'a> {
             .map_err(|error| Failure::evaluation(&error))
             .map_err(|failure| Failure {
                 message: format!("the baseline cannot be measured: {}", failure.message),
-                hint: failure.hint.map(|hint| match self.sandbox.tier() {
-                    Tier::None => hint,
-                    // It may well be what is missing there.
-                    tier => format!(
-                        "{hint}; commands are confined by {}, which `--sandbox off` switches off and `[sandbox]` widens",
-                        tier.name()
-                    ),
-                }),
-                ..failure
+                ..failure.hint_at(self.sandbox.tier())
             })?;
         let seconds = started.elapsed().as_secs_f64();
         // A metric with noise is measured on both sides in three or four rounds as a rule.
@@ -504,7 +521,7 @@ impl<'a> Lab<'a> {
             &self.found.experiment,
             &Surroundings {
                 directory: &tree.directory,
-                environment: &self.environment,
+                environment: &self.environment_in(tree),
                 confinement: &confinement,
                 round,
                 cancel: &self.cancel,
@@ -571,12 +588,11 @@ fn incumbent_of(history: &History) -> Result<Incumbent, Failure> {
 
 /// A report that lacks a metric.
 fn without(report: Report, instrument: &Instrument, metric: &str) -> Failed {
+    let descriptor = instrument.evaluator.descriptor();
+    let message = instrument::not_reported(descriptor, metric, &report.diagnostics);
     Failed {
         model: report.model.map(Box::new),
-        ..Failed::silent(EvaluateError::CandidateFailed(instrument::not_reported(
-            instrument.evaluator.descriptor(),
-            metric,
-        )))
+        ..Failed::silent(EvaluateError::CandidateFailed(message))
     }
 }
 

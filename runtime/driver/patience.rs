@@ -13,6 +13,9 @@ use crate::session::{Ended, Side};
 use crate::text;
 use crate::workspace::Tree;
 
+/// The longest wait for a model: daily limits pass within a day.
+const MOST_WAITING: Duration = Duration::from_hours(25);
+
 impl Lab<'_> {
     /// Whether more than one evaluation may take place in one worktree before a verdict.
     fn measures_repeatedly(&self) -> bool {
@@ -63,6 +66,7 @@ impl Run<'_> {
         let tree = tree.ok_or_else(out_of_step)?;
         let n = turn.candidate.n;
         let mut wait = FIRST_WAIT;
+        let mut waited = Duration::ZERO;
         let mut measured = loop {
             lab.doing(n, subject.doing.clone());
             let measured = measure(tree);
@@ -71,15 +75,18 @@ impl Run<'_> {
                 break measured;
             };
             let is_time = |time: Duration| self.started.elapsed() + wait < time;
-            let there_is_time = self.bounds.time.is_none_or(is_time);
+            let there_is_time =
+                self.bounds.time.is_none_or(is_time) && waited + wait <= MOST_WAITING;
             (lab.notify)(Notice::NotNow {
                 message,
                 wait: Some(wait).filter(|_| there_is_time),
+                most: MOST_WAITING.saturating_sub(waited),
             });
             lab.doing(n, Doing::Waiting(wait));
             if !there_is_time || lab.wait(wait) {
                 break measured;
             }
+            waited += wait;
             wait = (wait * 2).min(LONGEST_WAIT);
         };
         if let Err(failed) = &measured

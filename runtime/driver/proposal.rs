@@ -7,12 +7,13 @@ use super::run::{Run, Turn};
 use super::{Doing, Lab, Notice, out_of_step};
 use crate::decision::Ruling;
 use crate::failure::{Exit, Failure};
-use crate::git::Touched;
+use crate::git::{CommitId, GitError, Snapshot, Touched};
 use crate::journal::{AgentUse, History, Incumbent, Journal, Try};
+use crate::measure::{Diagnostic, Severity, Source};
 use crate::prompt::{self, Brief};
-use crate::proposer::{Agent, Outcome, Request};
+use crate::proposer::{Agent, Outcome, Reply, Request};
 use crate::runlog;
-use crate::sandbox::Kind;
+use crate::sandbox::{Kind, Tier};
 use crate::session::{Ended, Task};
 use crate::text;
 use crate::workspace::{Contents, Tree};
@@ -23,8 +24,6 @@ const DESCRIPTION_LIMIT: usize = 500;
 pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest single wait.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// How many of the paths that an agent should not have touched are named.
-const NAMED_PATHS: usize = 3;
 
 /// What came of asking for a candidate.
 pub(super) enum Proposed {
@@ -34,12 +33,18 @@ pub(super) enum Proposed {
     Unfit(Box<Turn>, Ruling),
     /// There is none, and there will be none.
     Over(Ended),
+    /// The run cannot go on. What the proposal cost is to be recorded all the same.
+    Failed(Box<Try>, Failure),
 }
 
 /// What came of asking an agent once.
 enum Asked {
     Proposed(Proposed),
-    NotNow(String, AgentUse),
+    NotNow {
+        message: String,
+        most: Duration,
+        used: AgentUse,
+    },
     Stopped(AgentUse),
 }
 
@@ -54,6 +59,7 @@ impl Run<'_> {
     ) -> Result<Proposed, Failure> {
         let lab = self.lab;
         let mut wait = FIRST_WAIT;
+        let mut waited = Duration::ZERO;
         loop {
             let crashed = match task {
                 Task::Improve => None,
@@ -64,15 +70,19 @@ impl Run<'_> {
                 .cost_usd
                 .map(|most| (most - self.tally.cost_usd).max(0.0));
             let asked = lab.ask(journal, incumbent, agent, crashed, left)?;
-            let message = match asked {
+            let (message, most) = match asked {
                 Asked::Proposed(proposed) => return Ok(proposed),
                 Asked::Stopped(used) => {
                     self.tally.used(&used);
                     return Ok(Proposed::Over(Ended::Stopped));
                 }
-                Asked::NotNow(message, used) => {
+                Asked::NotNow {
+                    message,
+                    most,
+                    used,
+                } => {
                     self.tally.used(&used);
-                    message
+                    (message, most)
                 }
             };
             if !self.bounds.unattended {
@@ -81,6 +91,9 @@ impl Run<'_> {
                     format!("{} has no answer now: {message}", agent.name()),
                 )
                 .hint("try again later; with `--loop` it waits"));
+            }
+            if waited + wait > most {
+                return Err(no_answer_for(agent.name(), waited, &message));
             }
             let is_time = |time| self.started.elapsed() + wait < time;
             let is_money = |most| self.tally.cost_usd < most;
@@ -94,6 +107,7 @@ impl Run<'_> {
             (lab.notify)(Notice::NotNow {
                 message: &message,
                 wait: Some(wait).filter(|_| over.is_none()),
+                most: most.saturating_sub(waited),
             });
             if let Some(over) = over {
                 return Ok(Proposed::Over(over));
@@ -102,9 +116,23 @@ impl Run<'_> {
             if lab.wait(wait) {
                 return Ok(Proposed::Over(Ended::Stopped));
             }
+            waited += wait;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
+}
+
+/// The failure where somebody was waited for in vain.
+pub(super) fn no_answer_for(who: &str, waited: Duration, message: &str) -> Failure {
+    let waited = Duration::from_secs(waited.as_secs());
+    Failure::new(
+        Exit::Environment,
+        format!(
+            "{who} has had no answer for {}: {message}",
+            humantime::format_duration(waited)
+        ),
+    )
+    .hint("run again to go on when it has; every try is recorded")
 }
 
 impl Lab<'_> {
@@ -185,7 +213,7 @@ impl Lab<'_> {
         };
         let place = self.place(journal.history(), incumbent)?;
         place.tree.reset(&unjudged.commit)?;
-        let contents = Contents::read(&place.tree.directory, self.targets())?;
+        let contents = place.tree.contents(self.targets())?;
         place.tree.reset(&incumbent.commit)?;
         if contents == place.incumbent_contents {
             return Ok(None);
@@ -237,6 +265,10 @@ impl Lab<'_> {
             .then(|| copied(&prompt))
             .transpose()
             .map_err(|error| cannot_keep(&prompt, &error))?;
+        agent.check_login(&self.project.directory)?;
+        if self.sandbox.tier() != Tier::None {
+            agent.make_room();
+        }
         let confinement = self.confinement(&place.tree, Kind::Agent(&agent.keeps()))?;
         let request = Request {
             prompt: copy.as_ref().map_or(&prompt, |copy| copy.path()),
@@ -245,41 +277,90 @@ impl Lab<'_> {
             directory: &place.tree.directory,
             targets: self.targets(),
             max_cost_usd,
+            environment: &self.caches_of_agents(&place.tree),
         };
         let reply = agent.ask(self.launcher, &request, &self.cancel)?;
-        self.check_git()?;
-        let touched = place.tree.touched(&snapshot, &self.paths());
-        let contents = Contents::read(&place.tree.directory, self.targets());
+        let mut candidate = place.candidate(incumbent, None, None);
+        candidate.agent = Some(reply.used.clone());
+        candidate.mends = crashed.map(|(n, _)| *n);
+        let recorded = candidate.clone();
+        self.take_in(place, candidate, reply, &snapshot, history)
+            .or_else(|failure| {
+                let failed = Proposed::Failed(Box::new(recorded), failure);
+                Ok(Asked::Proposed(failed))
+            })
+    }
 
+    /// Makes a proposal of what an agent left in the candidate's worktree.
+    fn take_in(
+        &self,
+        mut place: Place,
+        mut candidate: Try,
+        reply: Reply,
+        snapshot: &Snapshot,
+        history: &History,
+    ) -> Result<Asked, Failure> {
+        self.check_git()?;
+        let touched = place.tree.touched(snapshot, &self.paths());
+        let contents = place.tree.contents(self.targets());
+        let proposed = |proposed| Ok(Asked::Proposed(proposed));
         let description = match reply.outcome {
             Outcome::Cancelled => return Ok(Asked::Stopped(reply.used)),
-            Outcome::NotNow(message) => return Ok(Asked::NotNow(message, reply.used)),
+            Outcome::NotNow { message, most } => {
+                return Ok(Asked::NotNow {
+                    message,
+                    most,
+                    used: reply.used,
+                });
+            }
             Outcome::Failed(reason) => {
-                let mut candidate = place.candidate(incumbent, None, None);
-                candidate.agent = Some(reply.used);
-                let unfit = place.unfit(candidate, Ruling::crash(reason));
-                return Ok(Asked::Proposed(unfit));
+                candidate.mends = None;
+                return proposed(place.unfit(candidate, Ruling::crash(reason)));
+            }
+            Outcome::Unclear(words) => {
+                let is_changed = contents
+                    .as_ref()
+                    .is_ok_and(|contents| *contents != place.incumbent_contents);
+                if !is_changed {
+                    candidate.mends = None;
+                    let reason = format!("the agent ended without a result: {words}");
+                    return proposed(place.unfit(candidate, Ruling::crash(reason)));
+                }
+                (self.notify)(Notice::UnknownResult(&reply.used.name));
+                None
             }
             Outcome::Done(description) => description,
         };
-        let mends = crashed.map(|(n, _)| *n);
+        if let Some(description) = description {
+            candidate.description = description;
+        }
+        candidate.content = contents.as_ref().ok().map(Contents::digest);
         let touched = match touched {
             Ok(touched) => touched,
             Err(error) => {
                 // It is made anew for the next.
-                let mut candidate = place.candidate(incumbent, description, None);
-                candidate.agent = Some(reply.used);
-                candidate.mends = mends;
-                let reason = format!("it breaks its worktree: {error}");
-                let unfit = place.unfit(candidate, Ruling::discard(reason));
-                return Ok(Asked::Proposed(unfit));
+                candidate.content = None;
+                let ruling = if error.is_refusal() {
+                    Ruling::crash(refused(&error))
+                } else {
+                    Ruling::discard(format!("it breaks its worktree: {error}"))
+                };
+                return proposed(place.unfit(candidate, ruling));
             }
         };
+        if touched.added.count > 0 {
+            (self.notify)(Notice::Removed(&touched.added));
+            place.remarks.push(Diagnostic {
+                severity: Severity::Info,
+                message: format!(
+                    "new files besides the target were removed: {}",
+                    touched.added
+                ),
+                source: Source::Runtime,
+            });
+        }
         let reason = self.unfit(&touched, contents.as_ref(), &place, history);
-        let mut candidate = place.candidate(incumbent, description, contents.as_ref().ok());
-        candidate.agent = Some(reply.used);
-        candidate.mends = mends;
-        let proposed = match (reason, contents) {
+        proposed(match (reason, contents) {
             (None, Ok(contents)) => self.commit(place, candidate, contents)?,
             (Some(reason), contents) => {
                 if let Ok(contents) = contents
@@ -287,15 +368,16 @@ impl Lab<'_> {
                 {
                     // Not to be measured, but somebody's work all the same.
                     let message = self.message(&candidate);
-                    if let Some(commit) = place.tree.commit(&self.paths(), &message)? {
-                        candidate.commit = commit;
+                    match place.tree.commit(&self.paths(), &message) {
+                        Ok(Some(commit)) => candidate.commit = commit,
+                        Err(error) if !error.is_refusal() => return Err(error.into()),
+                        _ => {}
                     }
                 }
                 place.unfit(candidate, Ruling::discard(reason))
             }
             (None, Err(failure)) => return Err(failure),
-        };
-        Ok(Asked::Proposed(proposed))
+        })
     }
 
     /// Why a proposal is not to be measured.
@@ -313,24 +395,16 @@ impl Lab<'_> {
             return Some("it changes the worktree's `.git`".to_owned());
         }
         let shared = &self.found.experiment.workspace.share;
-        if let Some(path) = place.tree.replaced(&self.project.directory, shared) {
+        // What a sandbox shows in its place cannot be replaced.
+        if !self.shows_worktrees()
+            && let Some(path) = place.tree.replaced(&self.project.directory, shared)
+        {
             return Some(format!("it replaces the shared `{path}`"));
         }
-        if !touched.is_empty() {
-            let named: Vec<String> = touched
-                .paths
-                .iter()
-                .take(NAMED_PATHS)
-                .map(|path| path.display().to_string())
-                .collect();
-            let more = if touched.count > NAMED_PATHS {
-                ", ..."
-            } else {
-                ""
-            };
+        if touched.changed.count > 0 {
             return Some(format!(
-                "it changes more than the target: {}{more}",
-                named.join(", ")
+                "it changes more than the target: {}",
+                touched.changed
             ));
         }
         let contents = match contents {
@@ -371,9 +445,21 @@ impl Lab<'_> {
             history,
             incumbent,
             requirements: &self.requirements(incumbent),
+            commands: &self.commands(),
             failure: failure.as_deref(),
             fix,
         })
+    }
+
+    /// What each evaluator's commands are, the objective's first.
+    fn commands(&self) -> Vec<String> {
+        self.instruments()
+            .flat_map(|instrument| {
+                let evaluator = &instrument.evaluator.descriptor().name;
+                let commands = instrument.settings.commands.iter();
+                commands.map(move |(role, line)| format!("{role} of {evaluator}: `{line}`"))
+            })
+            .collect()
     }
 
     /// The prompt that an agent would get now.
@@ -400,6 +486,7 @@ impl Lab<'_> {
             tree,
             incumbent_tree,
             incumbent_contents,
+            remarks: Vec::new(),
         })
     }
 
@@ -417,14 +504,14 @@ impl Lab<'_> {
             return self.commit(place, candidate, contents);
         }
         contents.write(&place.tree.directory)?;
-        std::thread::scope(|scope| {
+        let committed = std::thread::scope(|scope| {
             let ready =
                 scope.spawn(|| self.make_ready_both(&place.tree, place.incumbent_tree.as_ref()));
             let committed = place.tree.commit(&self.paths(), &self.message(&candidate));
             ready.join().unwrap_or_else(|_| Err(out_of_step()))?;
-            Ok::<_, Failure>(committed?)
-        })
-        .map(|committed| place.committed(candidate, contents, committed))
+            Ok::<_, Failure>(committed)
+        })?;
+        self.committed(place, candidate, contents, committed)
     }
 
     /// Commits what is in a worktree that is ready.
@@ -434,10 +521,48 @@ impl Lab<'_> {
         candidate: Try,
         contents: Contents,
     ) -> Result<Proposed, Failure> {
-        let committed = place
-            .tree
-            .commit(&self.paths(), &self.message(&candidate))?;
-        Ok(place.committed(candidate, contents, committed))
+        let committed = place.tree.commit(&self.paths(), &self.message(&candidate));
+        self.committed(place, candidate, contents, committed)
+    }
+
+    /// A candidate that git was given to commit. Its worktree is brought to what the commit checks
+    /// out to.
+    fn committed(
+        &self,
+        place: Place,
+        candidate: Try,
+        contents: Contents,
+        committed: Result<Option<CommitId>, GitError>,
+    ) -> Result<Proposed, Failure> {
+        let in_its_form = committed.and_then(|commit| {
+            if let Some(commit) = &commit
+                && self.converts(&place.tree)?
+            {
+                place.tree.check_out_again(&self.paths(), commit)?;
+            }
+            Ok(commit)
+        });
+        match in_its_form {
+            Ok(commit) => Ok(place.committed(candidate, contents, commit)),
+            Err(error) if !error.is_refusal() => Err(error.into()),
+            Err(error) if candidate.agent.is_some() => {
+                Ok(place.unfit(candidate, Ruling::crash(refused(&error))))
+            }
+            // It stays as it stands in the checkout.
+            Err(error) => Err(Failure::input(format!(
+                "git refuses the target as it stands: {error}"
+            ))
+            .hint("mend the target, or the filter that git has for it; nothing was changed")),
+        }
+    }
+
+    /// Whether git checks out the target in another form than it was committed in.
+    fn converts(&self, tree: &Tree) -> Result<bool, GitError> {
+        if let Some(known) = self.converts.get() {
+            return Ok(*known);
+        }
+        let converts = tree.converts(&self.paths())?;
+        Ok(*self.converts.get_or_init(|| converts))
     }
 
     /// The targets, relative to the repository's top.
@@ -452,6 +577,8 @@ struct Place {
     tree: Tree,
     incumbent_tree: Option<Tree>,
     incumbent_contents: Contents,
+    /// What is to be told of the candidate.
+    remarks: Vec<Diagnostic>,
 }
 
 impl Place {
@@ -505,9 +632,14 @@ impl Place {
             model: None,
             objective: Duration::ZERO,
             guards: Vec::new(),
-            remarks: Vec::new(),
+            remarks: self.remarks,
         }
     }
+}
+
+/// Why a candidate that git refuses is none.
+fn refused(error: &GitError) -> String {
+    text::clean_line(&format!("git refuses it: {error}"), 500)
 }
 
 /// A copy of a file, which goes when it is dropped.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::patience::Subject;
 use super::proposal::Proposed;
 use super::{Doing, Lab, Notice, Outcome, Proposer, Tally, incumbent_of, out_of_step};
-use crate::decision::Verdict;
+use crate::decision::{Gain, Policy, Verdict};
 use crate::detour;
 use crate::failure::Failure;
 use crate::git::Stamps;
@@ -14,7 +14,7 @@ use crate::host::Report;
 use crate::journal::{
     Event as Recorded, GuardResult, History, Incumbent, Journal, Judged, ModelUse, Try,
 };
-use crate::measure::{Diagnostic, Measurement, combined};
+use crate::measure::{Diagnostic, Measurement, Severity, Source, combined};
 use crate::prompt::STUCK_AFTER;
 use crate::sandbox::Tier;
 use crate::session::{
@@ -92,6 +92,7 @@ impl Lab<'_> {
             turn: None,
             crashed: None,
             last: None,
+            before: journal.history().incumbent.clone(),
             left_alone: false,
             told_uncontrolled: false,
         };
@@ -105,6 +106,7 @@ impl Lab<'_> {
             ended,
             tally: run.tally,
             last: run.last,
+            before: run.before,
             left_alone: run.left_alone,
         })
     }
@@ -122,6 +124,8 @@ pub(super) struct Run<'a> {
     /// The candidate that crashed last, to be mended.
     pub(super) crashed: Option<(u64, Contents)>,
     last: Option<(Try, Judged)>,
+    /// The incumbent before the first candidate.
+    before: Option<Incumbent>,
     left_alone: bool,
     /// That the noise is not controlled.
     told_uncontrolled: bool,
@@ -174,10 +178,11 @@ impl Run<'_> {
         self.session.baseline(baseline.value);
         if goes_on {
             journal.append(Recorded::Baseline(Box::new(baseline)))?;
-            Ok(())
         } else {
-            lab.start(journal, baseline)
+            lab.start(journal, baseline)?;
         }
+        self.before.clone_from(&journal.history().incumbent);
+        Ok(())
     }
 
     fn spent(&self) -> Spent {
@@ -217,6 +222,13 @@ impl Run<'_> {
                 self.session.unfit(task, ruling);
             }
             Proposed::Over(ended) => self.session.finish(ended),
+            Proposed::Failed(candidate, failure) => {
+                self.tally.spent(&candidate);
+                journal.append_unsynced(Recorded::Try((*candidate).clone()))?;
+                // What failed is told, whatever else does on its account.
+                let _ = lab.give_up(journal, &candidate, &format!("not judged: {failure}"));
+                return Err(failure);
+            }
         }
         Ok(())
     }
@@ -279,9 +291,21 @@ impl Run<'_> {
         }
         if judged.verdict == Verdict::Keep {
             judged.commit = Some(lab.with_values(&turn.candidate, &judged)?);
+            if let Some(share) = implausible(&judged, &lab.policy) {
+                let n = judged.n;
+                (lab.notify)(Notice::Implausible { n, share });
+                judged.diagnostics.push(Diagnostic {
+                    severity: Severity::Warning,
+                    message: format!(
+                        "it gains {:.0}%, which is more than most changes bring: look at it before you trust it",
+                        share * 100.0
+                    ),
+                    source: Source::Runtime,
+                });
+            }
         }
         journal.append(Recorded::Verdict(Box::new(judged.clone())))?;
-        self.tally.judged(judged.verdict);
+        self.tally.judged(&judged, &lab.policy);
         let evidence = judged.evidence.as_ref();
         if evidence.is_some_and(|evidence| evidence.alpha.is_none()) && !self.told_uncontrolled {
             (lab.notify)(Notice::Uncontrolled(&lab.policy));
@@ -456,6 +480,18 @@ fn words(remark: &Diagnostic) -> impl Iterator<Item = char> {
 /// Coins that nobody can foresee, from the seed that the standard library draws for each hash map.
 pub(super) fn coins() -> Coins {
     Coins(RandomState::new().build_hasher().finish())
+}
+
+/// A gain above this share of the value asks to be looked at: most often it is work left out.
+const IMPLAUSIBLE: f64 = 0.5;
+
+/// The gain as a share, if it is not plausible.
+fn implausible(judged: &Judged, policy: &Policy) -> Option<f64> {
+    let mut gain = Gain::default();
+    gain.extend(judged.step(Some(policy.direction)));
+    gain.share()
+        .map(f64::abs)
+        .filter(|share| *share > IMPLAUSIBLE)
 }
 
 fn of_rounds(reports: &[Report]) -> Vec<Measurement> {

@@ -21,9 +21,9 @@ impl Lab<'_> {
             (self.notify)(Notice::Unsettled(&judged));
             self.settle(journal, &candidate, &judged, || {
                 let tree = self.tree(Slot::First, &candidate.parent)?;
-                let incumbent = Contents::read(&tree.directory, self.targets())?;
+                let incumbent = tree.contents(self.targets())?;
                 tree.reset(&candidate.commit)?;
-                Ok((incumbent, Contents::read(&tree.directory, self.targets())?))
+                Ok((incumbent, tree.contents(self.targets())?))
             })?;
         }
         Ok(())

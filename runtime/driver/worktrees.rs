@@ -1,8 +1,10 @@
 //! The worktrees, ready to be measured in: at a commit, with what is shared, set up.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use super::{Doing, Lab, Notice, out_of_step};
+use crate::environment::for_sandbox;
 use crate::failure::{Exit, Failure};
 use crate::process::{self, Exit as ProcessExit};
 use crate::sandbox::{Confinement, Kind, Rules, Site, Tier};
@@ -26,7 +28,7 @@ impl Lab<'_> {
 
     /// The target in a worktree that stands at the incumbent.
     pub(super) fn incumbent_contents(&self, tree: &Tree) -> Result<Contents, Failure> {
-        Contents::read(&tree.directory, self.targets()).map_err(|failure| {
+        tree.contents(self.targets()).map_err(|failure| {
             Failure {
                 message: format!("in the best version's commit: {}", failure.message),
                 ..failure
@@ -69,7 +71,7 @@ impl Lab<'_> {
 
     /// Whether a sandbox shows worktrees in the place of the checkout.
     pub(super) fn shows_worktrees(&self) -> bool {
-        self.sandbox.tier() == Tier::Bubblewrap
+        self.sandbox.shows_worktrees()
     }
 
     /// What confines a command in a worktree.
@@ -80,13 +82,42 @@ impl Lab<'_> {
         let experiment = &self.found.experiment;
         let project = &self.project.directory;
         let view = tree.view(project, &experiment.workspace.share)?;
-        let rules = Rules::new(
+        let mut rules = Rules::new(
             Site::Worktree(view),
             kind,
             &experiment.sandbox.widening,
             project,
         );
+        std::fs::create_dir_all(&tree.cache).map_err(|error| {
+            Failure::new(
+                Exit::Failure,
+                format!(
+                    "cannot make the directory `{}`: {error}",
+                    tree.cache.display()
+                ),
+            )
+            .hint("make it possible and run again")
+        })?;
+        rules.write.push(tree.cache.clone());
         Ok(Confinement::new(&self.sandbox, rules))
+    }
+
+    /// The environment of an evaluator's command, and of `setup`, in a worktree.
+    pub(super) fn environment_in(&self, tree: &Tree) -> Vec<(OsString, OsString)> {
+        let mut environment = self.environment.clone();
+        if self.sandbox.tier() != Tier::None {
+            let network = self.found.experiment.sandbox.widening.network;
+            environment.extend(for_sandbox(&environment, network, Some(&tree.cache)));
+        }
+        environment
+    }
+
+    /// What is set for agents besides their own environment: their tests need caches too.
+    pub(super) fn caches_of_agents(&self, tree: &Tree) -> Vec<(OsString, OsString)> {
+        match self.sandbox.tier() {
+            Tier::None => Vec::new(),
+            _ => for_sandbox(&[], true, Some(&tree.cache)),
+        }
     }
 
     fn tidy(&self, tree: &Tree) -> Result<(), Failure> {
@@ -112,7 +143,7 @@ impl Lab<'_> {
         let command = process::Command {
             line: setup,
             directory: &tree.directory,
-            environment: &self.environment,
+            environment: &self.environment_in(tree),
             confinement: &self
                 .confinement(tree, Kind::Evaluation(experiment.limits.resources()))?,
             cpus: &[],

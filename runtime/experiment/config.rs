@@ -105,6 +105,8 @@ type Placed<'a> = (usize, &'a str);
 
 /// Reads the file's text for the project that it is about, whose path is canonical.
 pub(super) fn parse(bytes: &[u8], project: &Path) -> Result<Experiment, ConfigError> {
+    // As some editors begin a file.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.iter().take(error.valid_up_to());
         ConfigError::NotUtf8 {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use super::GitError;
+use super::{GitError, file_error};
 use crate::process;
 use crate::text;
 
@@ -46,6 +46,8 @@ const OVERRIDES: &[&str] = &[
     // `checkout` and `commit` take the lock on packed refs to delete a ref that we never have, and
     // do without. One that a dead git left would cost a second each time.
     "core.packedRefsTimeout=0",
+    // The order of files in what only we read.
+    "diff.orderFile=/dev/null",
 ];
 
 /// Who commits where git knows nobody.
@@ -132,7 +134,7 @@ fn holding(input: &[u8]) -> Result<Stdio, GitError> {
         file.rewind()?;
         Ok(Stdio::from(file))
     };
-    hold().map_err(GitError::NotRun)
+    hold().map_err(file_error(&std::env::temp_dir()))
 }
 
 pub(super) fn succeed(what: &'static str, command: &mut Command) -> Result<Output, GitError> {
@@ -149,17 +151,33 @@ pub(super) fn succeeded(what: &'static str, output: Output) -> Result<Output, Gi
 
 pub(super) fn failed(what: &'static str, output: &Output) -> GitError {
     let said = String::from_utf8_lossy(&output.stderr);
-    let message = said
+    let of_git = |line: &str| {
+        let words = line
+            .strip_prefix("fatal: ")
+            .or(line.strip_prefix("error: "))?;
+        Some(words.to_owned())
+    };
+    let lines: Vec<&str> = said
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("fatal: ")
-                .or(line.strip_prefix("error: "))
-        })
-        .or(said.lines().last())
-        .unwrap_or("it said nothing");
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let at = lines.iter().position(|line| of_git(line).is_some());
+    let message = match at.and_then(|at| Some((at, of_git(lines.get(at)?)?))) {
+        // What a program said that git started stands before that.
+        Some((at, words)) if at > 0 => {
+            let before = lines.get(at - 1).copied().unwrap_or_default();
+            format!("{words} ({})", before.trim())
+        }
+        Some((_, words)) => words,
+        None => lines
+            .last()
+            .copied()
+            .unwrap_or("it said nothing")
+            .to_owned(),
+    };
     GitError::Failed {
         what,
-        message: text::clean_line(message, 300),
+        message: text::clean_line(&message, 300),
     }
 }
 

@@ -27,7 +27,7 @@ use call::{failed, git, has, listed, run, run_with_input, succeed};
 pub use commits::{Commits, Known};
 pub use guard::ConfigGuard;
 pub use review::Merged;
-pub use scope::{Snapshot, Touched};
+pub use scope::{Named, Snapshot, Touched};
 pub use stamps::Stamps;
 pub use worktree::Worktree;
 
@@ -94,6 +94,16 @@ pub enum GitError {
     Configured { key: String, file: PathBuf },
     #[error("git {what} failed: {message}")]
     Failed { what: &'static str, message: String },
+    #[error("`{}` is no directory any more", .0.display())]
+    Gone(PathBuf),
+}
+
+impl GitError {
+    /// Whether git refuses what it was given, rather than being unable to write.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, GitError::Failed { message, .. }
+            if !CANNOT_WRITE.iter().any(|words| message.contains(words)))
+    }
 }
 
 impl From<GitError> for Failure {
@@ -113,6 +123,10 @@ impl From<GitError> for Failure {
                 .hint("commit the project first: `git add -A && git commit -m start`"),
             GitError::Configured { .. } => Failure::new(Exit::Environment, message)
                 .hint("take it out if it is not yours, and run again"),
+            GitError::File { path, .. } if *path == std::env::temp_dir() => {
+                Failure::new(Exit::Failure, message)
+                    .hint("temporary files are kept there: make it a writable directory, or set TMPDIR to one")
+            }
             GitError::File { .. } => Failure::new(Exit::Failure, message)
                 .hint("make it possible and run again: nothing is lost"),
             GitError::Failed { message: said, .. }
@@ -125,7 +139,7 @@ impl From<GitError> for Failure {
                 Failure::new(Exit::Environment, message)
                     .hint("if you trust it: `git config --global --add safe.directory DIRECTORY`")
             }
-            GitError::Failed { .. } => {
+            GitError::Failed { .. } | GitError::Gone(_) => {
                 Failure::new(Exit::Environment, message).hint("mend the repository and run again")
             }
         }
@@ -473,7 +487,7 @@ impl Repository {
     pub fn add_worktree(&self, root: &Path, commit: &str) -> Result<Worktree, GitError> {
         let worktree = Worktree::new(self, root);
         // Not `git worktree prune`, which would also forget the user's own on an absent disk.
-        worktree.remove();
+        worktree.remove()?;
         succeed(
             "worktree add",
             self.git()
@@ -486,7 +500,7 @@ impl Repository {
 
     /// Removes what there is of a worktree.
     pub fn remove_worktree(&self, root: &Path) {
-        Worktree::new(self, root).remove();
+        let _ = Worktree::new(self, root).remove();
         // As git does, where it was the last one.
         let _ = std::fs::remove_dir(self.common.join("worktrees"));
     }

@@ -16,6 +16,11 @@ use super::{CommitId, GitError, Worktree, file_error};
 
 /// How many paths are named.
 const NAMED: usize = 20;
+/// How many of them a sentence names.
+const SHOWN: usize = 3;
+/// How often what is new is looked for after some of it was removed: rules that hide files may
+/// themselves be hidden.
+const LOOKS: usize = 8;
 /// What tells git how to see the files beside it, and could ignore itself.
 const RULES: [&str; 2] = [".gitignore", ".gitattributes"];
 
@@ -51,19 +56,47 @@ enum Entry {
 /// What a command has changed, besides what it may change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Touched {
-    /// The first of the paths, sorted, relative to the top.
-    pub paths: Vec<PathBuf>,
-    /// How many paths there are.
-    pub count: usize,
+    /// What was there before and has changed.
+    pub changed: Named,
+    /// What was new. If nothing else has changed, it is gone again.
+    pub added: Named,
     /// Whether HEAD had been moved. It is back where it was.
     pub head: bool,
     /// Whether the `.git` file had been changed. It is as before.
     pub pointer: bool,
 }
 
-impl Touched {
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+/// Some paths, and how many there are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The first of them, sorted, relative to the top.
+    pub paths: Vec<PathBuf>,
+    pub count: usize,
+}
+
+impl From<BTreeSet<PathBuf>> for Named {
+    fn from(paths: BTreeSet<PathBuf>) -> Self {
+        Self {
+            count: paths.len(),
+            paths: paths.into_iter().take(NAMED).collect(),
+        }
+    }
+}
+
+impl std::fmt::Display for Named {
+    /// The first few, and whether there are more.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown: Vec<String> = self
+            .paths
+            .iter()
+            .take(SHOWN)
+            .map(|path| path.display().to_string())
+            .collect();
+        f.write_str(&shown.join(", "))?;
+        match self.count - shown.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -113,9 +146,10 @@ impl Worktree {
     }
 
     /// Puts index, HEAD and the `.git` file back, and finds what else is not as in the snapshot,
-    /// `allowed` paths aside.
+    /// `allowed` paths aside. If all of that is new, it is removed.
     pub fn touched(&self, before: &Snapshot, allowed: &[PathBuf]) -> Result<Touched, GitError> {
         self.check()?;
+        let special = self.unlock()?;
         self.remove_locks();
         let head = before.head != self.head() || before.head_text() != self.head_text().as_deref();
         self.put_back(before)?;
@@ -126,46 +160,105 @@ impl Worktree {
             put(&pointer, &before.pointer)?;
         }
 
-        let mut paths = BTreeSet::new();
+        let (changed, new) = self.other_paths(before, allowed)?;
+        let mut added: BTreeSet<PathBuf> = special.into_iter().collect();
+        added.extend(new.iter().cloned());
+        let mut changed = changed;
+        let mut new = new;
+        let mut looks = 0;
+        while changed.is_empty() && !new.is_empty() {
+            if looks == LOOKS {
+                // Nothing that a tool leaves by the way.
+                changed = std::mem::take(&mut new);
+                break;
+            }
+            looks += 1;
+            for path in &new {
+                self.remove_added(path)?;
+            }
+            (changed, new) = self.other_paths(before, allowed)?;
+            added.extend(new.iter().cloned());
+        }
+        Ok(Touched {
+            changed: changed.into(),
+            added: added.into(),
+            head,
+            pointer: pointer_changed,
+        })
+    }
+
+    /// What is not as in the snapshot, `allowed` paths aside: what was there before, and what is new.
+    fn other_paths(
+        &self,
+        before: &Snapshot,
+        allowed: &[PathBuf],
+    ) -> Result<(BTreeSet<PathBuf>, BTreeSet<PathBuf>), GitError> {
+        let mut changed = BTreeSet::new();
+        let mut added = BTreeSet::new();
         for path in self.differing_exactly(before, allowed)? {
             // Files in a submodule that is not populated; they are compared below.
             if is_directory(&path) && before.tracked.contains(&path) {
                 continue;
             }
             let now = Stamp::of(&self.root.join(&path));
-            if before.different.get(&path) != Some(&now) {
-                paths.insert(path);
+            match before.different.get(&path) {
+                Some(then) if *then == now => {}
+                None if !before.tracked.contains(&path) && now.is_some() => {
+                    added.insert(path);
+                }
+                _ => {
+                    changed.insert(path);
+                }
             }
         }
         let gone = |path: &&PathBuf| {
             !before.tracked.contains(*path) && Stamp::of(&self.root.join(path)).is_none()
         };
-        paths.extend(before.different.keys().filter(gone).cloned());
+        changed.extend(before.different.keys().filter(gone).cloned());
         for (path, stamp) in self.hidden(&before.tracked) {
-            if before.hidden.get(&path) != Some(&stamp) {
-                paths.insert(path);
+            match before.hidden.get(&path) {
+                Some(then) if *then == stamp => {}
+                Some(_) => {
+                    changed.insert(path);
+                }
+                None => {
+                    added.insert(path);
+                }
             }
         }
         for (directory, files) in &before.opaque {
             let now = self.files_below(directory)?;
-            let changed = now
+            let differs = now
                 .iter()
                 .filter(|(path, stamp)| files.get(*path) != Some(*stamp))
                 .chain(files.iter().filter(|(path, _)| !now.contains_key(*path)));
-            paths.extend(changed.map(|(path, _)| directory.join(path)));
+            changed.extend(differs.map(|(path, _)| directory.join(path)));
         }
         if std::fs::read(&before.exclude.0).ok() != before.exclude.1 {
-            paths.insert(before.exclude.0.clone());
+            changed.insert(before.exclude.0.clone());
         }
         for path in allowed {
-            paths.remove(path);
+            changed.remove(path);
+            added.remove(path);
         }
-        Ok(Touched {
-            count: paths.len(),
-            paths: paths.into_iter().take(NAMED).collect(),
-            head,
-            pointer: pointer_changed,
-        })
+        Ok((changed, added))
+    }
+
+    /// Removes what is new, and the directories that were made for it.
+    fn remove_added(&self, path: &Path) -> Result<(), GitError> {
+        // A nested repository ends in a slash.
+        let path: PathBuf = path.components().collect();
+        if path.parent().is_some_and(|parent| self.leads_away(parent)) {
+            return Ok(());
+        }
+        remove(&self.root.join(&path))?;
+        for directory in path.ancestors().skip(1) {
+            let is_top = directory == Path::new("");
+            if is_top || std::fs::remove_dir(self.root.join(directory)).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The paths that differ from HEAD, each file of its own; a nested repository ends in `/`.
@@ -410,8 +503,16 @@ mod tests {
         found
     }
 
+    /// All that was found, sorted.
     fn paths(touched: &Touched) -> Vec<&str> {
-        touched.paths.iter().map(|p| p.to_str().unwrap()).collect()
+        let all = touched.changed.paths.iter().chain(&touched.added.paths);
+        let mut all: Vec<&str> = all.map(|path| path.to_str().unwrap()).collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn nothing(touched: &Touched) -> bool {
+        *touched == Touched::default()
     }
 
     #[test]
@@ -424,7 +525,7 @@ mod tests {
             write(root, "cache/.gitignore", "*");
             write(root, "cache/x", "");
         });
-        assert!(found.is_empty(), "{found:?}");
+        assert!(nothing(&found), "{found:?}");
     }
 
     #[test]
@@ -475,15 +576,86 @@ mod tests {
                     write(root, "sub/.gitignore", "*");
                     write(root, "sub/planted", "");
                 },
-                &["sub/.gitignore"],
+                &["sub/.gitignore", "sub/planted"],
             ),
             (|root| write(root, "sub/.git/config", ""), &["sub/.git"]),
         ];
         for (n, (act, expected)) in cases.iter().enumerate() {
             let found = touched(|_, root| act(root));
             assert_eq!(paths(&found), *expected, "case {n}");
-            assert_eq!(found.count, expected.len(), "case {n}");
+            assert_eq!(
+                found.changed.count + found.added.count,
+                expected.len(),
+                "case {n}"
+            );
         }
+    }
+
+    #[test]
+    fn what_is_new_is_removed_unless_something_else_has_changed() {
+        type Act = fn(&Path);
+        let acts: [(Act, &[&str]); 4] = [
+            (|root| write(root, "new/deep/x", ""), &["new"]),
+            // Rules that hide others, one below the other.
+            (
+                |root| {
+                    write(root, "sub/.gitignore", "*");
+                    write(root, "sub/planted/x", "");
+                    write(root, ".gitignore.d/x", "");
+                },
+                &["sub/.gitignore", "sub/planted", ".gitignore.d"],
+            ),
+            (
+                |root| {
+                    user_git(root, &["init", "--quiet", "nested"]);
+                    write(root, "nested/x", "");
+                },
+                &["nested"],
+            ),
+            (
+                |root| {
+                    write(root, "closed/x", "");
+                    let none = std::fs::Permissions::from_mode(0);
+                    std::fs::set_permissions(root.join("closed"), none).unwrap();
+                },
+                &["closed"],
+            ),
+        ];
+        for (n, (act, gone)) in acts.iter().enumerate() {
+            let found = touched(|_, root| act(root));
+            assert_eq!(found.changed.count, 0, "case {n}");
+            let place = Place::new(FILES);
+            let found = touched_in(&place, |_, root| {
+                act(root);
+                write(root, "x.log", "ignored");
+            });
+            assert!(found.added.count > 0, "case {n}");
+            let root = place.outside("ours");
+            for path in *gone {
+                assert!(!root.join(path).exists(), "case {n}: {path}");
+            }
+            assert!(root.join("x.log").exists() && root.join("sub/b").exists());
+            let found = touched_in(&place, |_, root| {
+                act(root);
+                write(root, "a", "changed");
+            });
+            assert_eq!(found.changed.paths, [Path::new("a")], "case {n}");
+        }
+    }
+
+    #[test]
+    fn pipes_and_sockets_are_new_and_go() {
+        let place = Place::new(FILES);
+        let found = touched_in(&place, |_, root| {
+            let pipe = std::process::Command::new("mkfifo")
+                .args([root.join("sub/.gitignore"), root.join("pipe")])
+                .status();
+            assert!(pipe.unwrap().success());
+            std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+        });
+        assert_eq!(paths(&found), ["pipe", "socket", "sub/.gitignore"]);
+        assert_eq!(found.changed.count, 0);
+        assert!(!place.outside("ours/sub/.gitignore").exists());
     }
 
     #[test]
@@ -541,8 +713,11 @@ mod tests {
             write(&place.top(), ".git/info/exclude", "planted\n");
             write(root, "planted", "");
         });
-        assert_eq!(found.count, 1);
-        assert!(found.paths[0].ends_with("info/exclude"), "{found:?}");
+        assert_eq!(found.changed.count, 1);
+        assert!(
+            found.changed.paths[0].ends_with("info/exclude"),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -569,7 +744,7 @@ mod tests {
         let found = touched(|_, root| {
             user_git(root, &["switch", "--quiet", "--create", "other"]);
         });
-        assert!(found.head && found.count == 0, "{found:?}");
+        assert!(found.head && found.changed.count == 0, "{found:?}");
 
         let place = Place::new(FILES);
         let found = touched_in(&place, |place, root| {
@@ -580,7 +755,7 @@ mod tests {
             write(&admin, "index.lock", "");
             write(&admin, "commondir", "/nowhere");
         });
-        assert!(found.is_empty(), "{found:?}");
+        assert!(nothing(&found), "{found:?}");
         let admin = place.top().join(".git/worktrees/ours");
         assert!(!admin.join("rebase-merge").exists() && !admin.join("MERGE_HEAD").exists());
     }
@@ -633,7 +808,7 @@ mod tests {
             write(root, "t", "committed");
             user_git(root, &["commit", "--quiet", "--all", "--message=mine"]);
         });
-        assert_eq!(found.count, 0);
+        assert_eq!(found.changed.count, 0);
         assert!(found.head);
     }
 
@@ -653,7 +828,7 @@ mod tests {
         ];
         for act in cases {
             let found = touched(|_, root| act(root));
-            assert!(found.pointer && found.count == 0, "{found:?}");
+            assert!(found.pointer && found.changed.count == 0, "{found:?}");
         }
     }
 
@@ -668,7 +843,7 @@ mod tests {
         user_git(root, &["init", "--quiet", "nested"]);
         write(root, "nested/x", "");
         let before = ours.snapshot().unwrap();
-        assert!(ours.touched(&before, &[]).unwrap().is_empty());
+        assert!(nothing(&ours.touched(&before, &[]).unwrap()));
         write(root, "made", "by another");
         std::fs::remove_file(root.join("shared")).unwrap();
         write(root, "a", "changed again");
@@ -684,7 +859,8 @@ mod tests {
                 write(root, &format!("new/{n}"), "");
             }
         });
-        assert_eq!((found.paths.len(), found.count), (NAMED, 50));
+        assert_eq!((found.added.paths.len(), found.added.count), (NAMED, 50));
+        assert_eq!(found.added.to_string(), "new/0, new/1, new/10 and 47 more");
     }
 
     /// Settings that make git create `marker` when it reads them.
@@ -739,6 +915,9 @@ mod tests {
         assert!(!marker.exists());
         // Where git goes in, it does run it.
         let root = place.outside("ours");
+        user_git(&root, &["init", "--quiet", "second"]);
+        write(&root, "second/.git/config", &planted(&marker));
+        write(&root, "second/.gitattributes", "* filter=f\n");
         user_git(&root.join("second"), &["add", "--all"]);
         assert!(marker.exists());
     }
@@ -775,7 +954,7 @@ mod tests {
         // Empty, as git makes it.
         let ours = place.worktree();
         let before = ours.snapshot().unwrap();
-        assert!(ours.touched(&before, &[]).unwrap().is_empty());
+        assert!(nothing(&ours.touched(&before, &[]).unwrap()));
         write(&ours.root, "lib/planted", "");
         assert_eq!(paths(&ours.touched(&before, &[]).unwrap()), ["lib/planted"]);
         std::fs::remove_file(ours.root.join("lib/planted")).unwrap();
@@ -783,7 +962,7 @@ mod tests {
         populate(&ours);
         let before = ours.snapshot().unwrap();
         write(&ours.root, "lib/x.log", "");
-        assert!(ours.touched(&before, &[]).unwrap().is_empty());
+        assert!(nothing(&ours.touched(&before, &[]).unwrap()));
         let settings = ours.admin.join("modules/lib/config");
         let text = std::fs::read_to_string(&settings).unwrap();
         std::fs::write(&settings, planted(&marker) + &text).unwrap();

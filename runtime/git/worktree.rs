@@ -8,6 +8,7 @@ use std::process::Command;
 use super::call::{as_somebody, failed, git, listed, run, succeed};
 use super::index::{self, Entry};
 use super::{CommitId, GitError, Repository, file_error};
+use crate::files;
 
 /// Settings that a worktree of ours overrides besides those of every call: what git takes a file
 /// for is the same whatever the user's settings or a command say, so that no change stays unseen.
@@ -18,6 +19,16 @@ const OVERRIDES: &[&str] = &[
     "core.ignoreCase=false",
     "core.splitIndex=false",
     "core.untrackedCache=false",
+];
+
+/// The attributes by which a file's text in a commit and in a worktree may differ.
+const CONVERSIONS: &[&str] = &[
+    "crlf",
+    "eol",
+    "filter",
+    "ident",
+    "text",
+    "working-tree-encoding",
 ];
 
 /// A worktree of ours.
@@ -80,16 +91,14 @@ impl Worktree {
     pub(super) fn check(&self) -> Result<(), GitError> {
         match self.misplaced() {
             None => Ok(()),
-            Some(path) => Err(GitError::Failed {
-                what: "worktree",
-                message: format!("`{}` is no directory any more", path.display()),
-            }),
+            Some(path) => Err(GitError::Gone(path.to_owned())),
         }
     }
 
     /// Makes every tracked file what it is in `commit`. What is not tracked stays.
     pub fn reset(&self, commit: &str) -> Result<(), GitError> {
         self.check()?;
+        self.unlock()?;
         self.remove_locks();
         if self.hides_changes()? {
             // Without its index, git writes every file anew.
@@ -177,11 +186,21 @@ impl Worktree {
         succeed("clean", self.git().args(["clean", "-ffdq"])).map(|_| ())
     }
 
-    /// Removes it as far as that can be done. Git is not asked: it would read what stands there.
-    pub(super) fn remove(&self) {
-        for directory in [&self.root, &self.admin] {
-            let _ = remove(directory);
+    /// Removes it. Git is not asked: it would read what stands there.
+    pub(super) fn remove(&self) -> Result<(), GitError> {
+        remove(&self.root)?;
+        remove(&self.admin)
+    }
+
+    /// Makes it such that git sees and can change everything in it: git passes over directories that
+    /// it cannot read, and over pipes, sockets and devices, of which it would read some for ever. Those
+    /// are removed, and returned.
+    pub(super) fn unlock(&self) -> Result<Vec<PathBuf>, GitError> {
+        let special = files::unlock(&self.root);
+        for path in &special {
+            remove(&self.root.join(path))?;
         }
+        Ok(special)
     }
 
     /// A killed git leaves its locks, some under names of their own; nobody else works in this
@@ -231,6 +250,37 @@ impl Worktree {
         }
     }
 
+    /// Whether what git writes into a file of `paths` (relative to the top) may be another text than
+    /// it was given: other ends of lines, another encoding, a filter's.
+    pub fn converts(&self, paths: &[PathBuf]) -> Result<bool, GitError> {
+        for name in ["core.autocrlf", "core.eol"] {
+            let output = run(self.git().args(["config", "--get", name]))?;
+            let value = String::from_utf8_lossy(&output.stdout);
+            if !matches!(value.trim(), "" | "false" | "native" | "lf") {
+                return Ok(true);
+            }
+        }
+        let output = succeed(
+            "check-attr",
+            self.git()
+                .args(["check-attr", "-z"])
+                .args(CONVERSIONS)
+                .arg("--")
+                .args(paths),
+        )?;
+        // A path, an attribute and its value, again and again.
+        let mut fields = output.stdout.split(|&b| b == 0).skip(2).step_by(3);
+        Ok(fields.any(|value| !matches!(value, b"" | b"unspecified" | b"unset")))
+    }
+
+    /// Brings files (relative to the top) into the form that they are checked out in.
+    pub fn check_out_again(&self, paths: &[PathBuf], commit: &str) -> Result<(), GitError> {
+        for path in paths {
+            remove(&self.root.join(path))?;
+        }
+        self.reset(commit)
+    }
+
     pub(super) fn git(&self) -> Command {
         self.git_in(&self.root)
     }
@@ -254,16 +304,7 @@ impl Worktree {
 
 /// Removes whatever is there, a link and not what it leads to.
 pub(super) fn remove(path: &Path) -> Result<(), GitError> {
-    let removed = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(_) => return Ok(()),
-    };
-    match removed {
-        // With the directory that it was in.
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(path)(error)),
-        _ => Ok(()),
-    }
+    files::remove(path).map_err(file_error(path))
 }
 
 /// Puts a file in the place of whatever is there.

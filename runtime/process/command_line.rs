@@ -86,6 +86,23 @@ impl CommandLine {
         self.argv.first().map_or("", String::as_str)
     }
 
+    /// The words of the line that may be paths, without the quotes and marks of a shell, and without what
+    /// it writes to.
+    pub fn words(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for word in self.argv() {
+            let mut into = "";
+            for part in word.split_whitespace() {
+                if !into.ends_with('>') && !part.starts_with('>') {
+                    let plain = part.trim_matches(['\'', '"', ';', '&', '(', ')']);
+                    found.push(plain.to_owned());
+                }
+                into = part;
+            }
+        }
+        found
+    }
+
     /// Whether a shell runs it.
     pub fn uses_shell(&self) -> bool {
         matches!(self.source, Source::Shell(_))

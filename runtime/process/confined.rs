@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::{Captured, Command, CommandLine, Launcher, tree};
+use super::{Captured, Command, Launcher, tree};
 #[cfg(target_os = "linux")]
 use crate::sandbox::kernel;
 use crate::sandbox::{Resources, Tier};
@@ -146,9 +146,15 @@ impl Start {
 
 /// Files that the owner's command line names, and its input: what it names, it is to see.
 fn named(command: &Command<'_>) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = words(command.line)
+    let mut found: Vec<PathBuf> = command
+        .line
+        .words()
         .into_iter()
-        .map(PathBuf::from)
+        // Also as `--file=/path`.
+        .map(|word| match word.split_once('=') {
+            Some((option, path)) if option.starts_with('-') => PathBuf::from(path),
+            _ => PathBuf::from(word),
+        })
         .filter(|path| path.is_absolute() && path.is_file())
         .collect();
     found.extend(
@@ -182,22 +188,4 @@ fn package(command: &Command<'_>) -> Option<PathBuf> {
         .filter(|above| above.ends_with("node_modules"))
         .last();
     modules.or(real.parent()).map(PathBuf::from)
-}
-
-fn words(line: &CommandLine) -> Vec<String> {
-    let mut found = Vec::new();
-    for word in line.argv() {
-        let mut into = "";
-        for part in word.split_whitespace() {
-            // What is written to is not to be the one outside.
-            if !into.ends_with('>') && !part.starts_with('>') {
-                found.push(
-                    part.trim_matches(['\'', '"', ';', '&', '(', ')'])
-                        .to_owned(),
-                );
-            }
-            into = part;
-        }
-    }
-    found
 }

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::home;
 use super::rules::{Rules, Site, View};
 use crate::process;
 
@@ -126,8 +127,8 @@ pub(super) fn command_line(
     directory: &Path,
     also: &[PathBuf],
 ) -> Vec<OsString> {
-    let mut line = Line(vec![program.as_os_str().to_owned()]);
-    line.0.extend(namespaces(rules.network));
+    let mut line = Line::new(program);
+    line.words.extend(namespaces(rules.network));
     if rules.resources.is_some() {
         // An agent's program may have a sandbox of its own.
         line.add(["--disable-userns"]);
@@ -136,10 +137,9 @@ pub(super) fn command_line(
     line.devices();
     line.add(["--proc", "/proc"]);
     for path in PRIVATE.iter().filter(|path| Path::new(path).is_dir()) {
-        line.add(["--tmpfs", *path]);
+        line.mask(Path::new(path));
     }
-    let is_private = |path: &Path| PRIVATE.iter().any(|private| path.starts_with(private));
-    if let Some(home) = rules.home.as_deref().filter(|home| is_private(home)) {
+    if let Some(home) = &rules.home {
         // It is a home wherever it is.
         line.show(home);
     }
@@ -147,67 +147,158 @@ pub(super) fn command_line(
     for path in OF_RUN.iter().chain(of_the_network) {
         line.show(Path::new(path));
     }
-    let hidden = rules.hidden();
+    let place = match &rules.site {
+        Some(Site::Worktree(view)) => Some(view.at.as_path()),
+        Some(Site::Directory(path)) => Some(path.as_path()),
+        None => None,
+    };
+    // What is in the place is seen to when that is mounted.
+    let is_covered = |path: &Path| place.is_some_and(|place| path.starts_with(place));
+    let (covered, hidden): (Vec<PathBuf>, Vec<PathBuf>) = rules
+        .hidden()
+        .into_iter()
+        .partition(|path| is_covered(path));
     for path in &hidden {
         line.hide(path);
     }
-    // Only where something keeps it from being seen: each costs time.
-    let is_hidden =
-        |path: &Path| hidden.iter().any(|hidden| path.starts_with(hidden)) || is_private(path);
-    let mut shown: Vec<PathBuf> = Vec::new();
-    for path in rules.read.iter().chain(also) {
-        // Under its own name too: that is what a command line says.
-        let real = path.canonicalize().ok();
-        for path in real.into_iter().chain([path.clone()]) {
-            if is_hidden(&path) && !shown.iter().any(|shown| path.starts_with(shown)) {
-                line.show(&path);
-                shown.push(path);
-            }
-        }
+    let read = || rules.read.iter().chain(also);
+    // What holds the project would cover it, if it were mounted later.
+    for path in read().filter(|path| !is_covered(path)) {
+        line.show(path);
+    }
+    let is_around = |path: &Path| {
+        let end = path.canonicalize().unwrap_or_default();
+        place.is_some_and(|place| place.starts_with(end))
+    };
+    let (around, beside): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        rules.write.iter().partition(|path| is_around(path));
+    for path in around {
+        line.open(path);
     }
     match &rules.site {
-        Some(Site::Worktree(view)) => line.worktree(view),
-        Some(Site::Directory(path)) => line.directory(path),
+        Some(Site::Worktree(view)) => {
+            // It takes the place of whatever is to be hidden there.
+            line.worktree(view);
+            let home = rules.home.as_deref().filter(|home| is_covered(home));
+            if let Some(home) = home {
+                line.home_in_project(home, view, &covered, read());
+            }
+        }
+        Some(Site::Directory(path)) => {
+            line.directory(path);
+            for path in &covered {
+                line.hide(path);
+            }
+            for path in read().filter(|path| is_covered(path)) {
+                line.show(path);
+            }
+        }
         None => {}
     }
-    for path in &rules.write {
-        line.bind("--bind-try", path, path);
+    for path in beside {
+        line.open(path);
     }
-    // Nothing is to be kept in what is hidden. Last, for there may be places in it that are shown.
-    let stays = |path: &&PathBuf| path.is_dir() && !rules.write.contains(path);
-    for path in hidden.iter().filter(stays) {
-        line.add([OsStr::new("--remount-ro"), path.as_os_str()]);
-    }
+    line.close();
     let directory = match &rules.site {
         Some(Site::Worktree(view)) => view.seen(directory),
-        _ => directory.to_owned(),
+        _ => std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned()),
     };
     line.add([OsStr::new("--chdir"), directory.as_os_str()]);
     line.add(["--setenv", "TMPDIR", "/tmp", "--"]);
-    line.0
+    line.words
 }
 
-struct Line(Vec<OsString>);
+/// A command line in the making, and what is seen of the file system by it so far.
+struct Line {
+    words: Vec<OsString>,
+    /// What was mounted, the last over what was before, and whether it hides what is there.
+    mounted: Vec<(PathBuf, bool)>,
+    /// Links that were made in what is hidden.
+    links: Vec<PathBuf>,
+    /// Directories in which nothing is to be kept.
+    empty: Vec<PathBuf>,
+}
 
 impl Line {
+    fn new(program: &Path) -> Self {
+        Self {
+            words: vec![program.as_os_str().to_owned()],
+            mounted: Vec::new(),
+            links: Vec::new(),
+            empty: Vec::new(),
+        }
+    }
+
     fn add<T: Into<OsString>, const N: usize>(&mut self, arguments: [T; N]) {
-        self.0.extend(arguments.map(Into::into));
+        self.words.extend(arguments.map(Into::into));
     }
 
     fn bind(&mut self, how: &str, from: &Path, to: &Path) {
         self.add([OsStr::new(how), from.as_os_str(), to.as_os_str()]);
+        self.mounted.push((to.to_owned(), false));
     }
 
-    fn show(&mut self, path: &Path) {
-        self.bind("--ro-bind-try", path, path);
+    /// Puts an empty directory over one.
+    fn mask(&mut self, path: &Path) {
+        self.add([OsStr::new("--tmpfs"), path.as_os_str()]);
+        self.mounted.push((path.to_owned(), true));
     }
 
     fn hide(&mut self, path: &Path) {
         if path.is_dir() {
-            self.add([OsStr::new("--tmpfs"), path.as_os_str()]);
+            self.mask(path);
+            self.empty.push(path.to_owned());
         } else {
-            self.bind("--ro-bind", Path::new("/dev/null"), path);
+            // As a device: it is read as empty, where a file would say that it may not be read.
+            self.add([
+                OsStr::new("--dev-bind"),
+                OsStr::new("/dev/null"),
+                path.as_os_str(),
+            ]);
+            self.mounted.push((path.to_owned(), true));
         }
+    }
+
+    fn is_masked(&self, path: &Path) -> bool {
+        let mut over = self.mounted.iter().rev();
+        over.find(|(mount, _)| path.starts_with(mount))
+            .is_some_and(|(_, masks)| *masks)
+    }
+
+    /// Shows a path, read-only and under its own name, if something keeps it from being seen: each
+    /// mount costs time.
+    fn show(&mut self, path: &Path) {
+        let Some(end) = self.lead_to(path) else {
+            return;
+        };
+        if self.is_masked(&end) {
+            self.bind("--ro-bind-try", &end, &end);
+        }
+    }
+
+    /// Lets a path be written under its own name.
+    fn open(&mut self, path: &Path) {
+        if let Some(end) = self.lead_to(path) {
+            self.empty.retain(|empty| *empty != end);
+            self.bind("--bind-try", &end, &end);
+        }
+    }
+
+    /// Where a path leads. Links on the way that are hidden are made again: bubblewrap mounts on what
+    /// a link leads to, not on the link. None if there is nothing.
+    fn lead_to(&mut self, path: &Path) -> Option<PathBuf> {
+        let (links, end) = resolve(path)?;
+        for (link, target) in links {
+            if self.is_masked(&link) && !self.links.contains(&link) {
+                self.add([
+                    OsStr::new("--symlink"),
+                    target.as_os_str(),
+                    link.as_os_str(),
+                ]);
+                self.links.push(link);
+            }
+        }
+        Some(end)
     }
 
     fn devices(&mut self) {
@@ -234,15 +325,93 @@ impl Line {
         }
     }
 
+    /// Shows what of a home is seen anywhere, if the worktree has taken its place.
+    fn home_in_project<'a>(
+        &mut self,
+        home: &Path,
+        view: &View,
+        hidden: &[PathBuf],
+        read: impl Iterator<Item = &'a PathBuf>,
+    ) {
+        for path in home::seen(home) {
+            if let Some(end) = self.lead_to(&path) {
+                self.bind("--ro-bind-try", &end, &end);
+                for path in hidden.iter().filter(|path| path.starts_with(&end)) {
+                    self.hide(path);
+                }
+            }
+        }
+        for path in read.filter(|path| path.starts_with(&view.at)) {
+            let is_there = path
+                .strip_prefix(&view.at)
+                .is_ok_and(|below| view.root.join(below).exists());
+            let is_shown = self.mounted.iter().any(|(mount, masks)| {
+                !masks
+                    && mount.starts_with(&view.at)
+                    && *mount != view.at
+                    && path.starts_with(mount)
+            });
+            if !is_there && !is_shown {
+                self.bind("--ro-bind-try", path, path);
+            }
+        }
+    }
+
     fn directory(&mut self, path: &Path) {
         self.bind("--bind", path, path);
         for kept in [".git", crate::project::DIRECTORY] {
-            let kept = path.join(kept);
-            if kept.exists() {
+            if let Some((_, kept)) = resolve(&path.join(kept)) {
                 self.bind("--ro-bind", &kept, &kept);
             }
         }
     }
+
+    /// Makes what hides things read-only. Last, for there may be places in it that are shown.
+    fn close(&mut self) {
+        for path in std::mem::take(&mut self.empty) {
+            self.add([OsStr::new("--remount-ro"), path.as_os_str()]);
+        }
+    }
+}
+
+/// The most links on the way to a path, as for the kernel.
+const MOST_LINKS: usize = 40;
+
+/// The links on the way to what a path leads to, each with what it says, and that. None if there is
+/// nothing, or it cannot be seen.
+fn resolve(path: &Path) -> Option<(Vec<(PathBuf, PathBuf)>, PathBuf)> {
+    let mut links = Vec::new();
+    let mut here = PathBuf::new();
+    let mut rest: Vec<OsString> = parts(path);
+    while let Some(part) = rest.pop() {
+        match part.as_encoded_bytes() {
+            b"." => continue,
+            b".." => {
+                here.pop();
+                continue;
+            }
+            _ => here.push(part),
+        }
+        if !here.symlink_metadata().ok()?.is_symlink() {
+            continue;
+        }
+        if links.len() == MOST_LINKS {
+            return None;
+        }
+        let target = here.read_link().ok()?;
+        rest.extend(parts(&target));
+        links.push((here.clone(), target));
+        here.pop();
+    }
+    Some((links, here))
+}
+
+/// A path's parts, the last first.
+fn parts(path: &Path) -> Vec<OsString> {
+    path.components()
+        .rev()
+        .map(|part| part.as_os_str().to_owned())
+        .collect()
 }
 
 #[cfg(test)]

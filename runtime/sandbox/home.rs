@@ -178,6 +178,21 @@ pub(super) fn hidden(home: Option<&Path>, more: Option<&Path>) -> Vec<PathBuf> {
     found
 }
 
+/// What begins with a dot in a home, is there and is seen.
+pub(super) fn seen(home: &Path) -> Vec<PathBuf> {
+    let partly = |name: &str| PARTLY.iter().find(|(directory, _)| *directory == name);
+    let mut found = Vec::new();
+    let mut pending: Vec<String> = SEEN.iter().map(|name| (*name).to_owned()).collect();
+    while let Some(name) = pending.pop() {
+        match partly(&name) {
+            Some((_, inner)) => pending.extend(inner.iter().map(|inner| format!("{name}/{inner}"))),
+            None => found.push(home.join(name)),
+        }
+    }
+    found.retain(|path| path.exists());
+    found
+}
+
 fn collect(directory: &Path, hidden: impl Fn(&[u8]) -> bool, found: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return;

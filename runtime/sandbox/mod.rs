@@ -134,6 +134,11 @@ impl Sandbox {
         self.tier
     }
 
+    /// Whether it shows a worktree in the place of the checkout.
+    pub fn shows_worktrees(&self) -> bool {
+        self.tier == Tier::Bubblewrap
+    }
+
     /// Why it is not the best that this program knows.
     pub fn shortfall(&self) -> Option<&str> {
         self.shortfall.as_deref()
@@ -163,6 +168,16 @@ pub(crate) fn limit_memory(memory_bytes: u64, file_bytes: u64) -> std::io::Resul
 #[cfg(not(target_os = "linux"))]
 fn has_landlock() -> bool {
     false
+}
+
+/// Whether a path is not seen by commands unless it is named to them.
+pub fn is_hidden(path: &Path) -> bool {
+    let home = home::directory();
+    let private = ["/tmp", "/var/tmp", "/run"];
+    private.iter().any(|private| path.starts_with(private))
+        || home::hidden(home.as_deref(), None)
+            .iter()
+            .any(|hidden| path.starts_with(hidden))
 }
 
 /// What confines one command.

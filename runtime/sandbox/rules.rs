@@ -122,6 +122,10 @@ impl Rules {
         if let Some(path) = std::env::var_os("PATH") {
             read.extend(std::env::split_paths(&path).filter(|path| path.is_absolute()));
         }
+        // And of an environment that is activated, more than its programs.
+        let environments = ["VIRTUAL_ENV", "CONDA_PREFIX"].map(std::env::var_os);
+        let environments = environments.into_iter().flatten().map(PathBuf::from);
+        read.extend(environments.filter(|path| path.is_absolute()));
         Self {
             site: Some(site),
             read,

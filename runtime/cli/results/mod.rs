@@ -202,8 +202,8 @@ fn warn(context: &Context, id: &Id, damages: &[Damage]) {
     if damages.len() > SHOWN {
         let more = (damages.len() - SHOWN) as u64;
         context.ui.warning(&format!(
-            "{id}: so {} more",
-            ui::count(more, "is one", "are")
+            "{id}: {} of the journal cannot be read either",
+            ui::count(more, "more line", "more lines")
         ));
     }
 }
