@@ -46,17 +46,17 @@ fn commands_are_kept_to_the_cpus_that_the_owner_names_and_the_agent_is_not() {
     let (all, cpu) = (allowed("/proc/self/status"), some_cpu());
     let place = sized(&["-c", "build=true"]);
     let (command, child, agent) = (
-        place.outside("command"),
-        place.outside("child"),
-        place.outside("agent"),
+        place.open("command"),
+        place.open("child"),
+        place.open("agent"),
     );
     let build = format!(
         "{ALLOWED} > {}; (setsid sh -c \"$(cat {})\")",
         command.display(),
-        place.outside("script").display()
+        place.open("script").display()
     );
     std::fs::write(
-        place.outside("script"),
+        place.open("script"),
         format!("{ALLOWED} > {}", child.display()),
     )
     .unwrap();
@@ -96,7 +96,7 @@ fn values_from_other_cpus_are_not_compared() {
 #[test]
 fn a_cpu_that_is_not_there_is_told_before_anything_is_measured() {
     let place = sized(&[]);
-    let ran = place.outside("ran");
+    let ran = place.open("ran");
     let eval = format!("touch {}; echo n: 1", ran.display());
     let words = "CPU 1023 is not there";
     place
@@ -114,13 +114,13 @@ fn a_cpu_that_is_not_there_is_told_before_anything_is_measured() {
 
 /// A command that notes its begin and its end, with something between them.
 fn marked(place: &Place, name: &str, between: &str) -> String {
-    let marks = place.outside("marks");
+    let marks = place.open("marks");
     let marks = marks.display();
     format!("echo begin {name} >> {marks}; {between}; echo end {name} >> {marks}; echo n: 1")
 }
 
 fn marks(place: &Place) -> String {
-    std::fs::read_to_string(place.outside("marks")).unwrap()
+    std::fs::read_to_string(place.open("marks")).unwrap()
 }
 
 /// Waits until the program says something, and returns the line and where it says more.
@@ -157,7 +157,7 @@ fn gated() -> (Place, Gate) {
             .concat(),
         )
         .succeeds();
-    std::fs::remove_file(place.outside("marks")).unwrap();
+    std::fs::remove_file(place.open("marks")).unwrap();
     (place, gate)
 }
 
@@ -240,7 +240,7 @@ fn a_killed_measurement_is_waited_for_until_its_commands_have_ended() {
     place.write("t", "y\n");
     let mut run = start(&place, &["run"]);
     let command = gate.wait();
-    let alive = place.outside("alive");
+    let alive = place.open("alive");
     let eval = format!(
         "[ ! -d /proc/{command} ] || echo > {}; echo n: 1",
         alive.display()
@@ -281,7 +281,7 @@ fn what_a_measured_command_measures_is_part_of_it() {
 #[test]
 fn without_a_place_for_the_lock_evaluate_says_so_and_measures() {
     let place = Place::bare("folder");
-    std::fs::write(place.home().join(".local"), "").unwrap();
+    std::fs::write(place.home().join(".local/state"), "").unwrap();
     let outcome = place.run(&["evaluate", "--eval", "echo n: 1"]);
     assert!(outcome.stderr.contains("is not known"), "{outcome:#?}");
     assert_eq!(outcome.succeeds(), "n: 1\n");
@@ -289,7 +289,7 @@ fn without_a_place_for_the_lock_evaluate_says_so_and_measures() {
 
 /// Writes a file that the program takes for the system's.
 fn write_system(place: &Place, path: &str, text: &str) {
-    let path = place.outside("system").join(path);
+    let path = place.open("system").join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
@@ -308,7 +308,7 @@ fn disturbed(place: &Place) -> String {
          echo cpu $((n * 360000)) 0 0 0 > proc/stat; echo cpu0 >> proc/stat; \
          echo pswpin $((n * 1000)) > proc/vmstat; echo pswpout 0 >> proc/vmstat; \
          echo $n > {THROTTLE}; echo n: 1",
-        place.outside("system").display()
+        place.open("system").display()
     )
 }
 

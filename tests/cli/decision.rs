@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::experiments::measured_by;
+use crate::experiments::{measured_by, measured_in};
 use crate::support::Place;
 
 const HERE: &str = ".autoresearch/custom/t-command";
@@ -119,7 +119,11 @@ fn what_is_simpler_and_as_good_is_kept_where_that_is_preferred() {
         } else {
             &[]
         };
-        let noise = if deterministic { "0" } else { "$$ % 7" };
+        let noise = if deterministic {
+            "0"
+        } else {
+            "$(od -An -N1 -tu1 /dev/urandom) % 7"
+        };
         let command = format!("echo n: $(($(head -n 1 t) + {noise}))");
         let place = measured_by(&command, "100\n#\n#\n", options, more);
         if !deterministic {
@@ -158,13 +162,13 @@ fn zero_negative_and_equal_values_have_a_meaning() {
 
 #[test]
 fn what_fails_in_a_later_round_is_a_crash() {
-    let outside = Place::bare("outside");
-    let count = outside.project().join("count");
+    let place = Place::new(&[("t", "n: 9\n")]);
+    let count = place.open("count");
     let command = format!(
         "cat t; grep -q 5 t || exit 0; echo x >> '{0}'; [ $(wc -l < '{0}') -lt 3 ]",
         count.display()
     );
-    let place = measured_by(&command, "n: 9\n", &[], "");
+    let place = measured_in(place, &command, &[], "");
     let verdict = judged(&place, "n: 5\n");
     assert_eq!(verdict["verdict"], "crash", "{verdict}");
     assert_eq!(verdict["evidence"], Value::Null);

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::experiments::journal;
-use crate::sandbox::{Tier, run};
-use crate::support::Place;
+use crate::sandbox::run;
+use crate::support::{Place, Tier};
 
 const HERE: &str = ".autoresearch/custom/x";
 
@@ -315,7 +315,7 @@ fn a_changed_check() -> Result<(), String> {
 
 fn fewer_tests() -> Result<(), String> {
     let tap = "echo 1..2\necho ok 1\necho not ok 2\n";
-    let place = Place::away(&[("t.sh", tap)]);
+    let place = Place::new(&[("t.sh", tap)]);
     place.write(
         format!("{HERE}/experiment.toml"),
         "version = 1\ntarget = [\"t.sh\"]\n[objective]\nevaluator = \"test_pass_rate\"\ncommands.test = \"sh t.sh\"\n[[guard]]\nevaluator = \"test_pass_rate\"\nrequire = [\"total >= incumbent\"]\ncommands.test = \"sh t.sh\"\n",
@@ -344,7 +344,7 @@ fn fewer_tests() -> Result<(), String> {
 }
 
 fn project() -> Place {
-    let place = Place::away(&[
+    let place = Place::new(&[
         ("t.sh", HONEST),
         ("check.sh", CHECK),
         ("expected", "42\n"),

@@ -51,8 +51,8 @@ fn define(place: &Place, text: &str) {
 
 /// A guard that reads what a command prints, and tells in `ran` that it did.
 fn guard(place: &Place, name: &str, require: &str, script: &str) -> String {
-    let path = place.outside(&format!("{name}.sh"));
-    let ran = place.outside("ran");
+    let path = place.open(&format!("{name}.sh"));
+    let ran = place.open("ran");
     let text = format!("echo {name} >> '{}'\n{script}\n", ran.display());
     std::fs::write(&path, text).unwrap();
     format!(
@@ -63,7 +63,7 @@ fn guard(place: &Place, name: &str, require: &str, script: &str) -> String {
 
 /// What ran since the last time.
 fn ran(place: &Place) -> String {
-    let path = place.outside("ran");
+    let path = place.open("ran");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let _ = std::fs::remove_file(path);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -154,7 +154,7 @@ fn a_cheap_guard_comes_before_the_objective() {
     let place = Place::new(&[("t", &"x".repeat(100))]);
     let build = format!(
         "build=echo objective >> '{}'; sleep 0.5",
-        place.outside("ran").display()
+        place.open("ran").display()
     );
     place
         .run(&["init", "-t", "t", "-e", "benchmark_size", "-c", &build])
@@ -216,7 +216,7 @@ fn a_dear_guard_sees_only_what_would_be_kept() {
 }
 
 #[test]
-fn an_incumbent_that_fails_a_guard_is_told_and_nothing_is_written() {
+fn an_incumbent_that_fails_a_guard_is_told_and_nothing_begins() {
     let place = Place::new(&[("sort.py", WRONG), ("test_sort.py", TESTS)]);
     let before = place.snapshot();
     let options = ["-e", "benchmark_size", "--tests", UNITTEST];
@@ -227,7 +227,7 @@ fn an_incumbent_that_fails_a_guard_is_told_and_nothing_is_written() {
             "guard test_pass_rate: pass_rate is 0.5, and must be >= 1",
         );
     assert_eq!(place.snapshot(), before);
-    assert!(!place.project().join(".autoresearch").exists());
+    assert_eq!(place.git(&["branch", "--list", "autoresearch/*"]), "");
 
     let place = sized(&[]);
     define(&place, &guard(&place, "g", "[\"ok >= 1\"]", "echo ok: 0"));
@@ -450,7 +450,7 @@ fn one_bad_measurement_with_noise_is_not_believed() {
         let place = sized(&[]);
         let write = |name: &str, numbers: &str| {
             let lines = numbers.split(' ').collect::<Vec<_>>().join("\n");
-            std::fs::write(place.outside(name), format!("{lines}\n")).unwrap();
+            std::fs::write(place.open(name), format!("{lines}\n")).unwrap();
         };
         define(
             &place,
@@ -460,7 +460,7 @@ fn one_bad_measurement_with_noise_is_not_believed() {
         write("incumbent", &format!("1 {incumbent}"));
         write("candidate", candidate);
         assert_in(&judge(&place, "candidate"), expected);
-        let who = std::fs::read_to_string(place.outside("who")).unwrap();
+        let who = std::fs::read_to_string(place.open("who")).unwrap();
         assert_eq!(who.lines().count(), 1 + count, "{require}: {who}");
         let result = &last(&place)["guards"][0];
         let samples = result["measurements"][0]["samples"].as_array().unwrap();
@@ -503,16 +503,19 @@ fn a_guard_that_cannot_be_measured_is_a_crash() {
 #[test]
 fn an_agent_is_told_what_must_hold_and_why_it_did_not() {
     let place = project();
-    let agent = "cat > \"$HOME/prompt\"; printf 'def sort(values): return values' > sort.py";
+    let agent = format!(
+        "cat > '{}'; printf 'def sort(values): return values' > sort.py",
+        place.open("prompt").display()
+    );
     let options = ["-e", "benchmark_size", "--tests", UNITTEST];
-    let agents = ["--agent-command", agent];
+    let agents = ["--agent-command", &*agent];
     place
         .run(&[&["init", "-t", "sort.py"], &options[..], &agents].concat())
         .succeeds();
     let requirements = "- test_pass_rate: `pass_rate >= 1` (now 1), `total >= incumbent` (now 2)\n";
     let printed = place.run(&["run", "--max-experiments", "1"]).succeeds();
     assert_in(&printed, "discard: guard test_pass_rate: pass_rate is 0.5");
-    let prompt = || std::fs::read_to_string(place.home().join("prompt")).unwrap();
+    let prompt = || std::fs::read_to_string(place.open("prompt")).unwrap();
     assert_in(&prompt(), requirements);
     let outcome: Outcome = place.run(&["run", "--max-experiments", "1"]);
     // It is not measured again.

@@ -571,7 +571,10 @@ fn no_guest_costs_the_host_much_memory() {
     let environment: Vec<(OsString, OsString)> = [
         ("PATH", std::env::var_os("PATH").unwrap()),
         ("HOME", place.home().into_os_string()),
-        ("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR").into()),
+        (
+            "XDG_CACHE_HOME",
+            crate::support::base().join("cache").into(),
+        ),
         ("AUTORESEARCH_SANDBOX", "off".into()),
     ]
     .map(|(name, value)| (name.into(), value))

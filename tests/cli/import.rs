@@ -291,7 +291,10 @@ fn runs_go_on_from_what_was_imported() {
         resolve(&place, &format!("refs/autoresearch/{ID}/4"))
     );
     let listed = place.run(&["list"]).succeeds();
-    assert!(listed.contains("p50_ms 80 -> 70"), "{listed}");
+    assert!(
+        listed.contains("p50_ms -12.5% (70 when kept, 80 at the start)"),
+        "{listed}"
+    );
     let shown = place.run(&["show", "2", "-x", ID]).succeeds();
     assert!(shown.contains("misses a bracket"), "{shown}");
     place.write("t", "x".repeat(75));

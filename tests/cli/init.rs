@@ -46,7 +46,8 @@ fn what_verdicts_are_to_ask_is_written_down() {
 fn the_experiment_is_written_and_its_baseline_shown() {
     let place = project();
     let before = place.snapshot();
-    let made = init(&place, &["-t", "t", "-e", "benchmark_size"]);
+    let arguments = ["init", "-t", "t", "-e", "benchmark_size"];
+    let made = outcome(place.command(PROGRAM).args(arguments));
     assert!(
         made.stderr.contains("baseline: size_bytes 10 bytes"),
         "{made:#?}"
@@ -139,6 +140,8 @@ fn what_is_asked_for_is_written() {
     let mut written = definition(&place, directory);
     let limits = written.remove("limits").unwrap();
     assert_eq!(limits["memory_mib"].as_integer(), Some(64));
+    assert!(written["sandbox"]["write"].is_array());
+    written.remove("sandbox").unwrap();
     assert_eq!(written, expected);
     let program = place.read(format!("{directory}/program.md"));
     for text in [
@@ -228,7 +231,21 @@ fn what_the_worktrees_need_is_found() {
         ),
         // As uv and venv make it: nothing outside says that it is ignored.
         (&[".venv/.gitignore", ".venv/x"], "", &[".venv"], None),
-        (&["uv.lock"], "", &[], Some("uv sync")),
+        // uv cannot do without its cache, which commands may not write.
+        (&["uv.lock"], "", &[], None),
+        (
+            &["package-lock.json"],
+            "node_modules\n",
+            &[],
+            Some("npm ci"),
+        ),
+        // A lock file that git ignores is needed too.
+        (
+            &["Cargo.toml", "Cargo.lock"],
+            "Cargo.lock\n",
+            &["Cargo.lock"],
+            None,
+        ),
         (&[], "node_modules\n", &[], None),
     ];
     for (files, ignore, share, setup) in cases {
@@ -290,14 +307,19 @@ fn shared_paths_are_there_when_it_is_measured() {
 }
 
 #[test]
-fn a_failing_baseline_leaves_nothing() {
+fn a_failing_baseline_leaves_what_can_be_mended() {
     for build in ["build=false", "build=no-such-program", "build=kill -9 $$"] {
         let place = project();
         let before = place.snapshot();
         init(&place, &["-t", "t", "-e", "benchmark_size", "-c", build])
             .fails(6, "the baseline cannot be measured");
         assert_eq!(place.snapshot(), before);
-        assert!(!place.project().join(".autoresearch").exists());
+        let path = format!("{DIRECTORY}/experiment.toml");
+        let text = place.read(&path);
+        assert!(
+            text.starts_with("# Its baseline could not be measured."),
+            "{text}"
+        );
         assert_eq!(
             place.git(&[
                 "for-each-ref",
@@ -307,9 +329,17 @@ fn a_failing_baseline_leaves_nothing() {
             ""
         );
         assert_eq!(place.git(&["worktree", "list"]).lines().count(), 1);
-        assert_eq!(untracked(&place), "");
-        // And nothing is in the way of the next one.
-        init(&place, &["-t", "t", "-e", "benchmark_size"]).succeeds();
+        // It is mended and run,
+        place.write(&path, text.replace(&build["build=".len()..], "true"));
+        place.write("t", "short");
+        let run = place.run(&["run", "-m", "shorter"]);
+        assert!(run.stdout.starts_with("keep: "), "{run:#?}");
+        // or made anew.
+        let place = project();
+        let options = ["-t", "t", "-e", "benchmark_size"];
+        init(&place, &[&options[..], &["-c", build]].concat()).fails(6, "baseline");
+        init(&place, &options).succeeds();
+        init(&place, &options).fails(3, "exists already");
     }
 }
 
@@ -341,8 +371,12 @@ fn what_was_there_stays() {
     place.write(format!("{DIRECTORY}/journal.jsonl"), "");
     place.write(format!("{DIRECTORY}/notes"), "notes");
     let before = everything(&place);
+    // Besides what is to be mended.
     let kept = |mut found: Files| {
-        found.retain(|name, _| !name.contains("/.local"));
+        found.retain(|name, _| {
+            let new = ["/.local", "/experiment.toml", "/runs"];
+            !new.iter().any(|new| name.contains(new))
+        });
         found
     };
     init(

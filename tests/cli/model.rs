@@ -25,12 +25,14 @@ fn reference(place: &Place) -> String {
     place.outside("converse.wasm").display().to_string()
 }
 
-/// A program of one's own, found before any other.
+/// A program of one's own, found before any other. It knows the directory of the test's files as `$O`.
 fn program(place: &Place, name: &str, body: &str) {
     let bin = place.home().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     let path = bin.join(name);
-    std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+    let open = place.open("");
+    let text = format!("#!/bin/sh\nO='{}'\n{body}\n", open.display());
+    std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -43,7 +45,9 @@ fn claude(place: &Place, body: &str) {
 /// Runs with the programs of [`program`] and the system's, but no agent that is installed.
 fn run(place: &Place, arguments: &[&str]) -> Outcome {
     let mut command = place.command(crate::support::PROGRAM);
-    command.env("PATH", path(place)).args(arguments);
+    command
+        .env("PATH", path(place))
+        .args(place.opening(arguments));
     crate::support::outcome(&mut command)
 }
 
@@ -72,10 +76,7 @@ fn a_command_answers_in_an_empty_directory() {
 #[test]
 fn the_first_agent_that_is_installed_answers_without_tools() {
     let place = place();
-    claude(
-        &place,
-        "printf '%s|' \"$@\" > \"$HOME/argv\"; cat > /dev/null",
-    );
+    claude(&place, "printf '%s|' \"$@\" > \"$O/argv\"; cat > /dev/null");
     let outcome = evaluate(&place, &["--json"]);
     let json: serde_json::Value = serde_json::from_str(&outcome.succeeds()).unwrap();
     assert_eq!(json["measurements"][0]["value"], 5.0);
@@ -83,11 +84,11 @@ fn the_first_agent_that_is_installed_answers_without_tools() {
     assert_eq!(json["model"]["used"]["name"], "claude");
     assert_eq!(json["model"]["used"]["cost_usd"], 0.75);
     assert_eq!(json["model"]["used"]["input_tokens"], 21);
-    let argv = std::fs::read_to_string(place.home().join("argv")).unwrap();
+    let argv = std::fs::read_to_string(place.open("argv")).unwrap();
     assert!(argv.contains("|--tools||"), "{argv}");
     let outcome = evaluate(&place, &["--judge", "claude", "--judge-model", "small"]);
     outcome.succeeds();
-    let argv = std::fs::read_to_string(place.home().join("argv")).unwrap();
+    let argv = std::fs::read_to_string(place.open("argv")).unwrap();
     assert!(argv.contains("|--model|small|"), "{argv}");
 }
 
@@ -125,8 +126,8 @@ fn why_there_is_no_answer_is_told() {
         ),
         ("half an ans", "claude failed"),
     ] {
-        std::fs::write(place.home().join("said"), said).unwrap();
-        program(&place, "claude", "cat \"$HOME/said\"; exit 1");
+        std::fs::write(place.open("said"), said).unwrap();
+        program(&place, "claude", "cat \"$O/said\"; exit 1");
         evaluate(&place, &[]).fails(4, words);
     }
 }
@@ -137,7 +138,7 @@ fn a_call_that_fails_is_made_once_more() {
     program(
         &place,
         "judge",
-        "[ -e \"$HOME/was\" ] || { touch \"$HOME/was\"; exit 1; }; echo 12345",
+        "[ -e \"$O/was\" ] || { touch \"$O/was\"; exit 1; }; echo 12345",
     );
     let outcome = evaluate(&place, &["--judge-command", "judge"]);
     assert_eq!(outcome.succeeds(), "value: 5\n");
@@ -156,13 +157,13 @@ fn a_model_that_hangs_is_ended_with_its_children() {
 fn a_limit_of_the_provider_is_waited_out() {
     let place = place();
     let limited = include_str!("../agents/fixtures/claude-rate-limited.jsonl");
-    std::fs::write(place.home().join("limited"), limited).unwrap();
+    std::fs::write(place.open("limited"), limited).unwrap();
     claude(
         &place,
-        "[ -e \"$HOME/was\" ] || { touch \"$HOME/was\"; cat \"$HOME/limited\"; exit 1; }",
+        "[ -e \"$O/was\" ] || { touch \"$O/was\"; cat \"$O/limited\"; exit 1; }",
     );
     assert_eq!(evaluate(&place, &[]).succeeds(), "value: 5\n");
-    std::fs::remove_file(place.home().join("was")).unwrap();
+    std::fs::remove_file(place.open("was")).unwrap();
     // There is no time for that.
     evaluate(&place, &["--budget", "400ms"]).fails(4, "claude has no answer now");
 }
@@ -227,10 +228,14 @@ fn what_was_asked_and_answered_is_kept_and_counted() {
     let place = place();
     claude(&place, "");
     init(&place, &[]);
-    let agent = "sh -c 'cat > \"$HOME/prompt\"; echo better > t; echo a try'";
+    let prompt = place.open("prompt");
+    let agent = &format!(
+        "sh -c 'cat > \"{}\"; echo better > t; echo a try'",
+        prompt.display()
+    );
     claude(
         &place,
-        "[ -e \"$HOME/prompt\" ] && { echo '{\"type\":\"result\",\"is_error\":false,\"result\":\"123\",\"total_cost_usd\":0.5}'; exit; }",
+        "[ -e \"$O/prompt\" ] && { echo '{\"type\":\"result\",\"is_error\":false,\"result\":\"123\",\"total_cost_usd\":0.5}'; exit; }",
     );
     let arguments = ["run", "--agent-command", agent, "--max-experiments", "1"];
     let shown = run(&place, &arguments).succeeds();
@@ -260,13 +265,13 @@ fn a_loop_waits_for_a_model_and_blames_no_candidate() {
     claude(&place, "");
     init(&place, &["--budget", "400ms"]);
     std::fs::write(
-        place.home().join("limited"),
+        place.open("limited"),
         include_str!("../agents/fixtures/claude-rate-limited.jsonl"),
     )
     .unwrap();
     claude(
         &place,
-        "[ -e \"$HOME/free\" ] || { touch \"$HOME/asked\"; cat \"$HOME/limited\"; exit 1; }",
+        "[ -e \"$O/free\" ] || { touch \"$O/asked\"; cat \"$O/limited\"; exit 1; }",
     );
     let agent = "sh -c 'cat > /dev/null; echo better > t; echo a try'";
     let mut command = place.command(crate::support::PROGRAM);
@@ -276,11 +281,11 @@ fn a_loop_waits_for_a_model_and_blames_no_candidate() {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped());
     let child = command.spawn().unwrap();
-    let asked = place.home().join("asked");
+    let asked = place.open("asked");
     wait_until("it asks", || asked.exists());
     std::fs::remove_file(&asked).unwrap();
     wait_until("it asks again", || asked.exists());
-    std::fs::write(place.home().join("free"), "").unwrap();
+    std::fs::write(place.open("free"), "").unwrap();
     let outcome = finish(child);
     assert!(
         outcome.stderr.contains("claude has no answer now"),
@@ -295,11 +300,11 @@ fn a_loop_whose_time_is_up_while_it_waits_leaves_the_try_to_the_next() {
     claude(&place, "");
     init(&place, &["--budget", "400ms"]);
     std::fs::write(
-        place.home().join("limited"),
+        place.open("limited"),
         include_str!("../agents/fixtures/claude-rate-limited.jsonl"),
     )
     .unwrap();
-    program(&place, "claude", "cat \"$HOME/limited\"; exit 1");
+    program(&place, "claude", "cat \"$O/limited\"; exit 1");
     let agent = "sh -c 'cat > /dev/null; echo better > t; echo a try'";
     let bounds = ["run", "--agent-command", agent, "--max-time"];
     let outcome = run(&place, &[&bounds[..], &["3s"]].concat());
@@ -345,8 +350,8 @@ fn the_shortest_use_of_a_judge_makes_an_experiment_and_goes_on() {
     program(
         &place,
         "judge",
-        "cat > \"$HOME/asked\"; s=5; grep -q wonder \"$HOME/asked\" && s=7.5\n\
-         sed -n \"s/^\\([0-9a-f]\\{32\\} [a-z_]*: \\)SCORE$/\\1$s/p\" \"$HOME/asked\"",
+        "cat > \"$O/asked\"; s=5; grep -q wonder \"$O/asked\" && s=7.5\n\
+         sed -n \"s/^\\([0-9a-f]\\{32\\} [a-z_]*: \\)SCORE$/\\1$s/p\" \"$O/asked\"",
     );
     place.write("posts.md", "No wonder that everybody wants one.\n");
     let outcome = run(&place, &arguments);

@@ -153,7 +153,10 @@ fn an_old_experiment_runs_as_it_is() {
         "**/results.tsv\n**/run.log\n"
     );
     let listed = place.run(&["list"]).succeeds();
-    assert!(listed.contains("p50_ms 80 -> 50"), "{listed}");
+    assert!(
+        listed.contains("p50_ms -37.5% (50 when kept, 80 at the start)"),
+        "{listed}"
+    );
     place.write("t", "x".repeat(40));
     let resumed = place.run(&["run", "--resume"]).succeeds();
     assert!(resumed.starts_with("keep: "), "{resumed}");

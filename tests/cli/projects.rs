@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::experiments::{assert_consistent, events};
-use crate::support::{Outcome, PROGRAM, Place, outcome};
+use crate::support::{Outcome, PROGRAM, Place, Tier, outcome};
 
 /// Runs a tool that the project's owner would run.
 #[track_caller]
@@ -107,8 +107,19 @@ def install():
             package + finder
         }),
     ];
+    // What it is told about is seen by all but bubblewrap, which shows the candidate in the place of the
+    // checkout.
+    let place = with_environment(installs[0].0, installs[0].1);
+    let made = run(&place, &COST);
+    assert!(!made.stderr.contains("warning"), "{made:#?}");
+    let agent = "--agent-command=sh -c 'cat > /dev/null; echo COST = 5 > src/pack/__init__.py'";
+    let tried = run(&place, &["run", agent, "--max-experiments=1"]);
+    assert!(
+        tried.stdout.contains("keep: better: cost 10 -> 5"),
+        "{tried:#?}"
+    );
     for (name, text) in installs {
-        let place = with_environment(name, text);
+        let place = with_environment(name, text).confined_by(Tier::Landlock);
         if let Some(module) = name.strip_suffix(".py") {
             let python = std::fs::read_dir(place.project().join(".venv/lib")).unwrap();
             let packages = python.last().unwrap().unwrap().path().join("site-packages");
@@ -203,7 +214,7 @@ fn node_modules_are_shared() {
 /// As `npm install` and workspaces link a package of the repository's own.
 #[test]
 fn a_linked_package_is_told_and_can_be_installed_in_each_worktree() {
-    let place = Place::new(&PACKAGES);
+    let place = Place::new(&PACKAGES).confined_by(Tier::Landlock);
     install(&place, &[]);
     let made = run(&place, &[&NODE[..], &["-t", "dep/index.js"]].concat());
     let warning = "warning: `node_modules` leads commands to `dep` in your checkout";

@@ -29,7 +29,7 @@ fn warnings(value: &Value) -> Vec<&str> {
 #[test]
 fn a_metric_of_the_target_with_noise_is_fit_and_its_noise_is_recorded() {
     let place = measured_by(
-        "cat t > /dev/null && grep -q n: t && echo n: $((100 + $$ % 7))",
+        "cat t > /dev/null && grep -q n: t && echo n: $((100 + $(od -An -N1 -tu1 /dev/urandom) % 7))",
         &[],
         "",
     );
@@ -59,7 +59,11 @@ fn a_metric_of_the_target_with_noise_is_fit_and_its_noise_is_recorded() {
 
 #[test]
 fn a_metric_that_does_not_depend_on_the_target_is_told() {
-    let place = measured_by("echo n: $((100 + $$ % 7))", &[], "");
+    let place = measured_by(
+        "echo n: $((100 + $(od -An -N1 -tu1 /dev/urandom) % 7))",
+        &[],
+        "",
+    );
     let value = qualified(&place);
     assert!(
         warnings(&value)
@@ -91,9 +95,9 @@ fn too_few_rounds_and_too_little_time_are_told() {
 
 #[test]
 fn a_metric_that_only_counts_as_deterministic_is_told() {
-    let outside = Place::bare("outside");
-    let file = outside.project().join("calls");
-    let place = measured_by(&waves(file.to_str().unwrap()), &["--deterministic"], "");
+    let place = Place::new(&[("t", "n: 100\n")]);
+    let waves = waves(place.open("calls").to_str().unwrap());
+    let place = experiments::measured_in(place, &waves, &["--deterministic"], "");
     let value = qualified(&place);
     assert!(
         warnings(&value)
@@ -106,7 +110,8 @@ fn a_metric_that_only_counts_as_deterministic_is_told() {
 #[test]
 fn worktrees_that_differ_are_told() {
     let place = measured_by(
-        "case $PWD in *2|*second*|*b) echo n: 104;; *) echo n: 100;; esac",
+        // What no two directories have in common.
+        "echo n: $(stat -c %i .)",
         &[],
         "",
     );

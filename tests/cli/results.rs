@@ -461,7 +461,7 @@ fn tries_are_shown_as_they_are_judged() {
     let place = sized(&[]);
     place.write("t", "0123456789");
     place.run(&["run", "-m", "before"]).succeeds();
-    let log = place.outside("followed");
+    let log = place.open("followed");
     let child = place
         .command(PROGRAM)
         .args(["results", "--follow"])

@@ -362,7 +362,7 @@ fn no_init_is_needed() {
 }
 
 #[test]
-fn a_failing_first_baseline_leaves_nothing() {
+fn a_failing_first_baseline_is_no_experiment_yet() {
     let place = Place::new(&[("t", "0123456789")]);
     place.write("t", "short");
     let before = place.snapshot();
@@ -377,14 +377,14 @@ fn a_failing_first_baseline_leaves_nothing() {
     ];
     place.run(&run).fails(6, "baseline");
     assert_eq!(place.snapshot(), before);
-    assert!(!place.project().join(".autoresearch").exists());
+    assert_eq!(place.git(&["branch", "--list", "autoresearch/*"]), "");
     assert_eq!(place.git(&["worktree", "list"]).lines().count(), 1);
 }
 
 #[test]
 fn a_noisy_metric_is_measured_on_both_sides() {
     let place = Place::new(&[("t", "n: 100\n")]);
-    let measured = place.outside("measured");
+    let measured = place.open("measured");
     let eval = format!("cat t; cat t >> '{}'", measured.display());
     let arguments = [
         "init",
@@ -453,13 +453,14 @@ fn a_noisy_metric_is_measured_on_both_sides() {
 
 #[test]
 fn a_metric_without_noise_is_compared_with_the_record() {
-    let counter = "build=echo >> ../count";
-    let place = sized(&["-c", counter]);
+    let place = Place::new(&[("t", &"x".repeat(100))]);
+    let count = place.open("count");
+    let counter = format!("build=echo >> '{}'", count.display());
+    place
+        .run(&["init", "-t", "t", "-e", "benchmark_size", "-c", &counter])
+        .succeeds();
     place.write("t", "short");
     assert_eq!(verdict(&place), "keep");
-    let count = place
-        .home()
-        .join(".local/state/autoresearch/worktrees/count");
     assert_eq!(std::fs::read_to_string(count).unwrap(), "\n\n");
     assert!(
         !place
@@ -474,7 +475,7 @@ fn a_metric_without_noise_is_compared_with_the_record() {
 #[test]
 fn an_incumbent_that_fails_is_no_verdict_on_the_candidate() {
     let place = Place::new(&[("t", "n: 100\n")]);
-    let broken = place.outside("broken");
+    let broken = place.open("broken");
     let eval = format!("cat t; grep -q 50 t || ! [ -e '{}' ]", broken.display());
     let arguments = [
         "init",
@@ -647,7 +648,7 @@ fn a_detached_head_is_enough_to_start() {
 #[test]
 fn settings_of_the_users_git_do_not_matter() {
     let place = Place::new(&[("t", &"x".repeat(100))]);
-    let ran = place.outside("ran");
+    let ran = place.open("ran");
     for hook in [
         "pre-commit",
         "prepare-commit-msg",
@@ -1022,7 +1023,7 @@ fn a_command_may_do_to_its_worktree_what_it_likes() {
         "git update-index --skip-worktree other t; rm other",
     ] {
         let place = Place::new(&[("t", "n: 100\n"), ("other", "other\n")]);
-        let eval = format!("[ \"$(cat other)\" = other ] && cat t; {mischief}");
+        let eval = format!("[ \"$(cat other)\" = other ] && cat t; {mischief}; true");
         let arguments = [
             "init",
             "-t",
@@ -1198,8 +1199,8 @@ fn options_for_a_new_experiment_do_not_change_an_old_one() {
 #[test]
 fn nothing_is_measured_while_a_killed_run_is_still_being_ended() {
     let place = Place::new(&[("t", "1\n")]);
-    let directory = place.outside("");
-    let script = place.outside("script");
+    let directory = place.open("");
+    let script = place.open("script");
     let text = format!(
         r#"cd '{}'
            if [ -e slow ]; then
@@ -1217,13 +1218,13 @@ fn nothing_is_measured_while_a_killed_run_is_still_being_ended() {
     place
         .run(&[&["init", "-t", "t", "--eval", &eval][..], &metric].concat())
         .succeeds();
-    std::fs::write(place.outside("slow"), "").unwrap();
+    std::fs::write(place.open("slow"), "").unwrap();
     place.write("t", "2\n");
     let mut killed = start(&place, &["run"]);
-    crate::experiments::wait_until("the command runs", || place.outside("beating").exists());
+    crate::experiments::wait_until("the command runs", || place.open("beating").exists());
     killed.kill().unwrap();
     killed.wait().unwrap();
-    std::fs::remove_file(place.outside("slow")).unwrap();
+    std::fs::remove_file(place.open("slow")).unwrap();
     assert_eq!(verdict(&place), "discard");
 }
 

@@ -8,25 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::experiments::{journal, lives, wait_until};
-use crate::support::{Outcome, PROGRAM, Place, outcome};
-
-/// What confines commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tier {
-    Bubblewrap,
-    Landlock,
-}
-
-impl Tier {
-    pub const ALL: [Tier; 2] = [Tier::Bubblewrap, Tier::Landlock];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Tier::Bubblewrap => "bubblewrap",
-            Tier::Landlock => "landlock",
-        }
-    }
-}
+use crate::support::{Outcome, PROGRAM, Place, Tier, outcome};
 
 /// Runs the program where this is what confines commands.
 pub fn run<S: AsRef<std::ffi::OsStr>>(place: &Place, tier: Tier, arguments: &[S]) -> Outcome {
@@ -35,19 +17,8 @@ pub fn run<S: AsRef<std::ffi::OsStr>>(place: &Place, tier: Tier, arguments: &[S]
 
 pub fn command(place: &Place, tier: Tier) -> std::process::Command {
     let mut command = place.command(PROGRAM);
-    command.env("AUTORESEARCH_SANDBOX", "required");
-    if tier == Tier::Landlock {
-        command.env("PATH", without_bubblewrap(place));
-    }
+    tier.confine(place, &mut command);
     command
-}
-
-/// A `PATH` with a bubblewrap that does not work.
-fn without_bubblewrap(place: &Place) -> OsString {
-    let directory = place.outside("no-bubblewrap");
-    executable(&directory.join("bwrap"), "#!/bin/sh\nexit 1\n");
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::join_paths([directory].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
 
 fn executable(path: &Path, text: &str) {
@@ -64,7 +35,7 @@ fn probing(probe: &str, extra: &str) -> Place {
     let text = format!(
         "can() {{ name=$1; shift; if (\"$@\") >/dev/null 2>&1; then echo \"$name: 1\"; else echo \"$name: 0\"; fi; }}\n{probe}\necho 'n: 1'\n"
     );
-    let place = Place::away(&[("t", "t\n"), ("probe.sh", &text), (".gitignore", "data\n")]);
+    let place = Place::new(&[("t", "t\n"), ("probe.sh", &text), (".gitignore", "data\n")]);
     let project = place.project().display().to_string();
     place.write(
         format!("{HERE}/experiment.toml"),
@@ -133,12 +104,12 @@ can write_home touch "$HOME/x"
 can write_etc touch /etc/x-autoresearch
 can read_toolchain sh -c 'command -v git && git --version'
 can read_history git log
-can read_ssh cat "$HOME/.ssh/id"
-can read_aws cat "$HOME/.aws/credentials"
-can read_config cat "$HOME/.config/gh/hosts.yml"
-can read_cargo cat "$HOME/.cargo/credentials.toml"
-can read_agent cat "$HOME/.claude/.credentials.json"
-can read_netrc cat "$HOME/.netrc"
+can read_ssh grep -q . "$HOME/.ssh/id"
+can read_aws grep -q . "$HOME/.aws/credentials"
+can read_config grep -q . "$HOME/.config/gh/hosts.yml"
+can read_cargo grep -q . "$HOME/.cargo/credentials.toml"
+can read_agent grep -q . "$HOME/.claude/.credentials.json"
+can read_netrc grep -q . "$HOME/.netrc"
 can reach_network python3 -c 'import socket; socket.socket(socket.AF_INET).bind(("0.0.0.0", 0)); socket.create_connection(("192.0.2.1", 80), 0.2)'
 can make_namespace unshare --user true
 can keep_keys python3 -c 'import ctypes; exit(ctypes.CDLL(None).syscall(250, 0, -3, 0) < 0)'
@@ -146,7 +117,7 @@ can keep_keys python3 -c 'import ctypes; exit(ctypes.CDLL(None).syscall(250, 0, 
 
 #[test]
 fn an_evaluators_command_touches_its_worktree_and_little_else() {
-    for tier in Tier::ALL {
+    for tier in Tier::CONFINED {
         let place = probing(PROBE, "");
         let found = probed(&place, tier);
         assert_can(
@@ -189,7 +160,7 @@ can write_beside touch "$HOME/.cache/x"
 can listen python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()'
 can see_variable sh -c '[ "$EXTRA" = yes ]'
 "#;
-    for tier in Tier::ALL {
+    for tier in Tier::CONFINED {
         let place = probing(
             probe,
             "sandbox.read = [\"~/.secret\"]\nsandbox.write = [\"~/.cache/go-build\"]\nsandbox.network = true\nsandbox.env = [\"EXTRA\"]",
@@ -218,7 +189,7 @@ can see_variable sh -c '[ "$EXTRA" = yes ]'
 #[test]
 fn what_is_shared_is_there_and_read_only() {
     let probe = "can read_shared cat data/x\ncan write_shared touch data/y\n";
-    for tier in Tier::ALL {
+    for tier in Tier::CONFINED {
         let place = probing(probe, "[workspace]\nshare = [\"data\"]");
         place.write("data/x", "x");
         let found = probed(&place, tier);
@@ -249,7 +220,7 @@ fn tried(place: &Place, outcome: &Outcome) -> serde_json::Value {
 
 #[test]
 fn an_agent_writes_its_worktree_and_its_own_settings() {
-    for tier in Tier::ALL {
+    for tier in Tier::CONFINED {
         let place = probing("", "");
         let script = place.outside("agent.sh");
         std::fs::write(
@@ -333,8 +304,7 @@ fn killed_with_the_program_a_confined_command_is_gone() {
 #[test]
 fn a_required_sandbox_that_is_not_there_is_an_error_and_off_is_off() {
     let place = probing("can write_home touch \"$HOME/x\"", "");
-    let off = |arguments: &[&str]| place.run(arguments);
-    off(&["run", "-m", "x", "-x", "custom/x"]);
+    run(&place, Tier::Off, &["run", "-m", "x", "-x", "custom/x"]);
     let records = journal(&place, HERE);
     assert_eq!(records[0]["sandbox"], "none");
     assert!(place.home().join("x").exists());
@@ -387,7 +357,7 @@ fn what_uses_too_much_is_ended_and_told() {
 /// As npm installs an agent: a link to a package that lies elsewhere, in what is hidden.
 #[test]
 fn a_program_finds_the_package_that_it_is_of() {
-    for tier in Tier::ALL {
+    for tier in Tier::CONFINED {
         let place = probing("", "");
         let package = place.home().join(".programs/lib/node_modules/an_agent/bin");
         std::fs::create_dir_all(&package).unwrap();
@@ -431,7 +401,7 @@ fn a_program_finds_the_package_that_it_is_of() {
 #[test]
 #[expect(clippy::zombie_processes, reason = "it is waited for, by `wait4`")]
 fn what_a_confined_command_used_is_accounted_for() {
-    for tier in Tier::ALL {
+    for tier in Tier::CONFINED {
         let place = probing("", "");
         place.write(
             "spin.sh",

@@ -2,15 +2,22 @@
 
 use std::path::PathBuf;
 
+use crate::experiments;
 use crate::experiments::{
-    DIRECTORY, ID, assert_consistent, assert_same, journal, others, resolve, rows, sized,
-    wait_until,
+    DIRECTORY, ID, assert_consistent, assert_same, journal, others, resolve, rows, wait_until,
 };
 use crate::support::{Outcome, Place};
 
+/// What these tests are about, and what no agent's git can do in a sandbox.
+const WHY: &str = "its git writes in the repository";
+
+fn sized(options: &[&str]) -> Place {
+    experiments::sized(options).unconfined(WHY)
+}
+
 /// Shortens the target by a byte, after these lines.
 fn agent(place: &Place, name: &str, lines: &str) -> String {
-    let script = place.outside(name);
+    let script = place.open(name);
     let text = format!(
         "{lines}\nn=$(wc -c < t); head -c $((n - 1)) t > ../t.new.$$ && cat ../t.new.$$ > t && rm ../t.new.$$\necho '{name}'\n"
     );
@@ -35,7 +42,7 @@ fn last(place: &Place) -> (String, String) {
 /// A script that leaves a mark, and the mark.
 fn trap(place: &Place) -> (PathBuf, PathBuf) {
     use std::os::unix::fs::PermissionsExt;
-    let (script, mark) = (place.outside("trap.sh"), place.outside("mark"));
+    let (script, mark) = (place.open("trap.sh"), place.open("mark"));
     std::fs::write(
         &script,
         format!("#!/bin/sh\ntouch {}\ncat\n", mark.display()),
@@ -59,15 +66,16 @@ fn what_is_hidden_in_the_index_is_seen() {
         ),
         ("git rm -q --cached other", ""),
         ("echo x > other; git add other", "other"),
-        ("echo x > new; git add -N new", "new"),
+        // What is new is removed.
+        ("echo x > new; git add -N new", ""),
         ("git rm -q other", "other"),
         ("chmod +x other", "other"),
         ("rm other; ln -s t other", "other"),
-        ("mkdir -p deep/er; echo x > deep/er/file", "deep/er/file"),
-        ("cp other ' M t'", " M t"),
+        ("mkdir -p deep/er; echo x > deep/er/file", ""),
+        ("cp other ' M t'", ""),
         (
             "printf '.gitignore\\nhidden\\n' > .gitignore; echo x > hidden",
-            ".gitignore",
+            "",
         ),
         (
             "touch -r other ../stamp; printf OTHER > other; touch -r ../stamp other",
@@ -75,7 +83,7 @@ fn what_is_hidden_in_the_index_is_seen() {
         ),
         (
             "mkdir -p deep; echo x > deep/file; git add -A; git -c user.name=x -c user.email=x commit -qm x; git reset -q --soft HEAD~1",
-            "deep/file",
+            "",
         ),
         (
             "git config core.fileMode false; chmod +x other; git config core.trustctime false",
@@ -86,7 +94,7 @@ fn what_is_hidden_in_the_index_is_seen() {
         turn(&place, lines).succeeds();
         let (verdict, reason) = last(&place);
         if seen.is_empty() {
-            // Only git's own state was changed, and that is put back.
+            // Only git's own state was changed besides, and that is put back.
             assert_eq!(verdict, "keep", "{lines}: {reason}");
         } else {
             assert_eq!(verdict, "discard", "{lines}: {reason}");
@@ -123,7 +131,8 @@ fn what_tells_git_what_to_ignore_is_put_back_or_ends_the_run() {
 
 #[test]
 fn a_sparse_worktree_is_the_next_agents_as_it_was() {
-    let place = Place::new(&[("t", &"x".repeat(100)), ("other", ""), ("out/file", "")]);
+    let place =
+        Place::new(&[("t", &"x".repeat(100)), ("other", ""), ("out/file", "")]).unconfined(WHY);
     place.git(&["sparse-checkout", "set", "--no-cone", "/*", "!/out"]);
     place
         .run(&[
@@ -149,7 +158,7 @@ fn a_sparse_worktree_is_the_next_agents_as_it_was() {
 
 #[test]
 fn a_shared_directory_that_is_replaced_is_found_and_put_back() {
-    let place = Place::new(&[("t", &"x".repeat(100)), (".gitignore", "lib\n")]);
+    let place = Place::new(&[("t", &"x".repeat(100)), (".gitignore", "lib\n")]).unconfined(WHY);
     place.write("lib/file", "the user's");
     place
         .run(&[
@@ -206,7 +215,8 @@ fn what_is_shared_is_not_taken_for_the_agents_work() {
         ("t", &"x".repeat(100)),
         ("other", "other\n"),
         (".gitignore", "deps/\n"),
-    ]);
+    ])
+    .unconfined(WHY);
     place.write("deps/one", "1");
     place
         .run(&["init", "-t", "t", "-e", "benchmark_size"])
@@ -294,7 +304,7 @@ fn hooks_and_settings_that_stand_in_a_worktree_are_not_run() {
         ),
         format!(
             "git config core.fsmonitor {script}; git config core.hooksPath {}",
-            place.outside("").display()
+            place.open("").display()
         ),
         format!(
             "git config gpg.program {script}; git config commit.gpgSign true; git config core.editor {script}; git config core.pager {script}"
@@ -362,7 +372,9 @@ fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
         let (script, mark) = trap(&place);
         let lines = plant.replace("SCRIPT", script.to_str().unwrap());
         names_what_was_planted(&turn(&place, &lines), key, file, &mark);
-        assert_eq!(rows(&place, DIRECTORY).len(), 1, "{plant}");
+        // What the agent cost is recorded with a try that nobody judged.
+        assert_eq!(rows(&place, DIRECTORY).len(), 2, "{plant}");
+        assert_eq!(last(&place).0, "crash", "{plant}");
     }
     // The user's own settings may change.
     let place = sized(&[]);
@@ -377,10 +389,10 @@ fn a_filter_that_is_planted_ends_the_run_before_git_uses_it() {
 #[test]
 fn a_command_that_plants_a_filter_ends_the_run_before_git_uses_it() {
     for (plant, key, file) in PLANTS {
-        let place = Place::new(&[("t", "n: 100\n"), ("other", "other\n")]);
+        let place = Place::new(&[("t", "n: 100\n"), ("other", "other\n")]).unconfined(WHY);
         let (script, mark) = trap(&place);
         let plant = plant.replace("SCRIPT", script.to_str().unwrap());
-        let once = place.outside("once");
+        let once = place.open("once");
         let eval = format!(
             "cat t; [ -e {0} ] || exit 0; rm {0}; {plant}",
             once.display()
@@ -452,7 +464,7 @@ fn a_worktree_that_was_taken_away_is_set_up_again() {
 #[test]
 fn submodules_are_watched_and_not_entered() {
     let library = Place::named("library", &[("file", "x"), ("more", "y")]);
-    let place = Place::new(&[("t", &"x".repeat(100)), ("other", "other\n")]);
+    let place = Place::new(&[("t", &"x".repeat(100)), ("other", "other\n")]).unconfined(WHY);
     let url = library.project();
     let url = url.to_str().unwrap();
     place.git(&[
@@ -561,7 +573,7 @@ fn the_branch_may_be_checked_out() {
 #[test]
 fn another_checkout_of_the_branch_goes_along_as_far_as_nobody_works_in_it() {
     let place = sized(&[]);
-    let linked = place.outside("linked");
+    let linked = place.open("linked");
     let at = linked.to_str().unwrap().to_owned();
     place.git(&["worktree", "add", "--quiet", &at, &branch()]);
     let before = others(&place);

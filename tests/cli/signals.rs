@@ -63,7 +63,7 @@ fn a_candidate_that_was_being_measured_is_taken_up_again_without_its_agent() {
         &definition,
         text.replace("\"true\"", &format!("{:?}", gate.command())),
     );
-    let called = place.outside("called");
+    let called = place.open("called");
     let agent = format!(
         "echo called >> {}; echo short > t; echo cut",
         called.display()
@@ -157,7 +157,7 @@ fn what_is_stopped_before_it_has_a_result_fails() {
 #[test]
 fn a_measurement_during_which_the_program_was_stopped_is_made_again() {
     let place = sized(&["-c", "build=true"]);
-    let counted = place.outside("counted");
+    let counted = place.open("counted");
     let gate = Gate::new(&place, &format!("echo run >> {}", counted.display()));
     let definition = format!("{DIRECTORY}/experiment.toml");
     let text = place.read(&definition);

@@ -1,6 +1,7 @@
 //! A hermetic place to run the program in: a home and a project of its own, nothing inherited.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
@@ -15,10 +16,84 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
 const WATCHDOG: Duration = Duration::from_mins(1);
 
 /// A temporary directory with a home and a project, which is a git repository with one commit.
+///
+/// Commands are confined as they are for users: by the best that works here, which is bubblewrap.
 pub struct Place {
     root: TempDir,
     /// The project's name below `root`.
     project: PathBuf,
+    /// What confines commands, if it is not what users get.
+    tier: Option<Tier>,
+}
+
+/// What a home has besides what tests put there.
+const IN_HOME: &[(&str, &str)] = &[
+    (".bashrc", "PS1='$ '\n"),
+    (".cache/pip/http/x", ""),
+    (".cargo/config.toml", ""),
+    (".config/gh/hosts.yml", "oauth_token: secret\n"),
+    (".config/htop/htoprc", ""),
+    (".local/bin/tool", "#!/bin/sh\n"),
+    (".local/share/keyrings/login.keyring", "secret\n"),
+    (".ssh/id_ed25519", "secret\n"),
+    ("Documents/notes.txt", "notes\n"),
+];
+
+/// What holds the tests' places: neither in a repository nor in the directory for temporary files, of which
+/// a sandboxed command has one of its own.
+pub fn base() -> PathBuf {
+    let of_home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = cache.or_else(of_home).unwrap().join("autoresearch-tests");
+    std::fs::create_dir_all(&base).unwrap();
+    base.canonicalize().unwrap()
+}
+
+/// What confines commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    Bubblewrap,
+    Landlock,
+    Off,
+}
+
+impl Tier {
+    pub const ALL: [Tier; 3] = [Tier::Bubblewrap, Tier::Landlock, Tier::Off];
+    pub const CONFINED: [Tier; 2] = [Tier::Bubblewrap, Tier::Landlock];
+
+    /// As records have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Bubblewrap => "bubblewrap",
+            Tier::Landlock => "landlock",
+            Tier::Off => "none",
+        }
+    }
+
+    /// Has the program reach this tier and no other.
+    pub fn confine(self, place: &Place, command: &mut Command) {
+        let mode = match self {
+            Tier::Bubblewrap | Tier::Landlock => "required",
+            Tier::Off => "off",
+        };
+        command.env("AUTORESEARCH_SANDBOX", mode);
+        if self == Tier::Landlock {
+            command.env("PATH", without_bubblewrap(place));
+        }
+    }
+}
+
+/// A `PATH` with a bubblewrap that does not work.
+fn without_bubblewrap(place: &Place) -> OsString {
+    let directory = place.outside("no-bubblewrap");
+    let program = directory.join("bwrap");
+    if !program.exists() {
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::join_paths([directory].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
 
 /// What a run of the program left.
@@ -81,23 +156,35 @@ impl Place {
         place
     }
 
-    /// As [`Place::new`], but not in the directory for temporary files, of which a sandboxed command has
-    /// one of its own.
-    pub fn away(files: &[(&str, &str)]) -> Self {
-        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Self::in_root(root, "project".as_ref()).with(files)
-    }
-
     /// An empty directory that is not in a repository.
     pub fn bare(name: impl AsRef<OsStr>) -> Self {
-        Self::in_root(tempfile::tempdir().unwrap(), name.as_ref())
+        let root = tempfile::tempdir_in(base()).unwrap();
+        let project = PathBuf::from(name.as_ref());
+        for (path, text) in IN_HOME {
+            let path = root.path().join("home").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        std::fs::create_dir(root.path().join(&project)).unwrap();
+        std::fs::create_dir(root.path().join("open")).unwrap();
+        Self {
+            root,
+            project,
+            tier: None,
+        }
     }
 
-    fn in_root(root: TempDir, name: &OsStr) -> Self {
-        let project = PathBuf::from(name);
-        std::fs::create_dir(root.path().join("home")).unwrap();
-        std::fs::create_dir(root.path().join(&project)).unwrap();
-        Self { root, project }
+    /// With nothing that confines commands. `why` is what a sandbox would keep the test from doing.
+    #[must_use]
+    pub fn unconfined(self, why: &str) -> Self {
+        assert!(!why.is_empty());
+        self.confined_by(Tier::Off)
+    }
+
+    #[must_use]
+    pub fn confined_by(mut self, tier: Tier) -> Self {
+        self.tier = Some(tier);
+        self
     }
 
     /// The project's directory.
@@ -113,6 +200,27 @@ impl Place {
     /// A path outside home and project, for files of the test's own.
     pub fn outside(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
+    }
+
+    /// A path in the directory by whose files scripts may talk to the test. Commands may write there, in
+    /// every experiment that is made and every evaluation.
+    pub fn open(&self, name: &str) -> PathBuf {
+        self.root.path().join("open").join(name)
+    }
+
+    /// A command line of the program, with what lets commands write where [`Place::open`] says.
+    pub fn opening<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Vec<OsString> {
+        let mut all: Vec<OsString> = arguments.iter().map(|a| a.as_ref().to_owned()).collect();
+        let has = |words: &[&str]| {
+            all.iter()
+                .any(|word| words.iter().any(|other| word == other))
+        };
+        let makes = has(&["run"]) && has(&["-e", "--evaluator", "--eval"]);
+        if makes || has(&["init", "evaluate"]) {
+            all.push("--write".into());
+            all.push(self.root.path().join("open").into());
+        }
+        all
     }
 
     pub fn write(&self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
@@ -133,11 +241,9 @@ impl Place {
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", self.home())
             // One cache for all tests: components are compiled once, not once a test.
-            .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+            .env("XDG_CACHE_HOME", base().join("cache"))
             // What this machine does meanwhile is told to nobody.
-            .env("AUTORESEARCH_SYSTEM_ROOT", self.outside("system"))
-            // Most scripts of these tests talk to the test by files of its own. `sandbox` is about them.
-            .env("AUTORESEARCH_SANDBOX", "off")
+            .env("AUTORESEARCH_SYSTEM_ROOT", self.open("system"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_AUTHOR_NAME", "Tester")
             .env("GIT_AUTHOR_EMAIL", "tester@localhost")
@@ -145,12 +251,15 @@ impl Place {
             .env("GIT_COMMITTER_EMAIL", "tester@localhost")
             .current_dir(self.project())
             .stdin(Stdio::null());
+        if let Some(tier) = self.tier {
+            tier.confine(self, &mut command);
+        }
         command
     }
 
     /// Runs the program in the project.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Outcome {
-        outcome(self.command(PROGRAM).args(arguments))
+        outcome(self.command(PROGRAM).args(self.opening(arguments)))
     }
 
     /// Runs git in the project and returns what it printed.

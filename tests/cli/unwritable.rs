@@ -152,7 +152,7 @@ fn what_is_read_only_ends_a_loop_which_then_goes_on() {
         ("project/.git", "git worktree add failed"),
         ("project/.git/objects", "git commit failed"),
         ("project/.git/refs", "git update-ref failed"),
-        ("project/.git/worktrees", "git worktree add failed"),
+        ("project/.git/worktrees", "cannot use"),
         ("home/.local/state", "cannot be locked"),
         (
             "home/.local/state/autoresearch/worktrees",
