@@ -149,7 +149,7 @@ fn what_is_read_only_ends_a_loop_which_then_goes_on() {
         (&format!("{ours}/lock"), "lock` cannot be locked"),
         (&format!("{ours}/journal.jsonl"), "journal.jsonl"),
         (&format!("{ours}/runs"), "cannot write in"),
-        ("project/.git", "git worktree add failed"),
+        ("project/.git", "cannot use"),
         ("project/.git/objects", "git commit failed"),
         ("project/.git/refs", "git update-ref failed"),
         ("project/.git/worktrees", "cannot use"),
