@@ -2,7 +2,8 @@
 # Runs a command as an ordinary user, whom it makes, in this directory: tests/as_user.sh COMMAND...
 #
 # For root, whom permissions do not keep from anything: what users may not do is to be tried as one. The
-# user sees the repository even where a directory above it is closed to others, but only in this command.
+# user sees the repository and Rust's toolchain even where a directory above them is closed to others, but
+# only in this command.
 set -euo pipefail
 
 USER_NAME=autoresearch-tests
@@ -12,30 +13,46 @@ if (($(id -u) != 0)); then
     exec "$@"
 fi
 id "$USER_NAME" >/dev/null 2>&1 || useradd --create-home --shell /bin/sh "$USER_NAME"
+toolchain=$(cd "$repository" && rustc --print sysroot)
 
-# Mounts, in a namespace of its own, the repository below a directory that everybody may pass.
+# Mounts, in a namespace of its own, what is to be seen below directories that everybody may pass.
 # shellcheck disable=SC2016
 pass='
-    repository=$1 user=$2
-    shift 2
-    closed=
-    for ((at = ${#repository}; at > 0; at--)); do
-        above=${repository:0:at}
-        if [[ ${repository:at:1} == / || $at == ${#repository} ]] && [[ -d $above ]]; then
-            runuser -u "$user" -- test -x "$above" || closed=$above
+    user=$1 repository=$2 toolchain=$3
+    shift 3
+    # The outermost directory on the way to $1 that the user may not pass.
+    closed() {
+        local at
+        for ((at = 1; at < ${#1}; at++)); do
+            if [[ ${1:at:1} == / ]] && ! runuser -u "$user" -- test -x "${1:0:at}"; then
+                printf "%s\n" "${1:0:at}"
+                return
+            fi
+        done
+    }
+    mount -t tmpfs tmpfs /mnt
+    shown=() covered=()
+    for path in "$repository" "$toolchain"; do
+        closed=$(closed "$path")
+        if [[ -n $closed ]]; then
+            mkdir "/mnt/${#shown[@]}"
+            mount --bind "$path" "/mnt/${#shown[@]}"
+            shown+=("$path")
+            covered+=("$closed")
         fi
     done
-    if [[ -n $closed && $closed != "$repository" ]]; then
-        mkdir -p /mnt/repository
-        mount --bind "$repository" /mnt/repository
-        mount -t tmpfs -o mode=755 tmpfs "$closed"
-        mkdir -p "$repository"
-        mount --move /mnt/repository "$repository"
-    fi
+    for at in "${!shown[@]}"; do
+        # Once for both of them.
+        if [[ " ${covered[*]:0:at} " != *" ${covered[at]} "* ]]; then
+            mount -t tmpfs -o mode=755 tmpfs "${covered[at]}"
+        fi
+        mkdir -p "${shown[at]}"
+        mount --move "/mnt/$at" "${shown[at]}"
+    done
     cd "$repository"
     home=$(getent passwd "$user" | cut -d: -f6)
     exec setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all -- \
         env -i HOME="$home" USER="$user" LOGNAME="$user" LANG=C.UTF-8 TERM=dumb \
-        PATH=/usr/local/bin:/usr/bin:/bin "$@"
+        PATH="$toolchain/bin:/usr/local/bin:/usr/bin:/bin" "$@"
 '
-exec unshare --mount --propagation private -- bash -euo pipefail -c "$pass" - "$repository" "$USER_NAME" "$@"
+exec unshare --mount --propagation private -- bash -euo pipefail -c "$pass" - "$USER_NAME" "$repository" "$toolchain" "$@"
