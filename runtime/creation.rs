@@ -46,8 +46,37 @@ pub struct Wanted {
     pub accept: bool,
     /// What is shared with the worktrees; none if that is to be found out.
     pub share: Option<Vec<String>>,
-    /// How worktrees are set up, or that they are not; none if that is to be found out.
-    pub setup: Option<Option<CommandLine>>,
+    pub setup: Setup,
+}
+
+/// How the worktrees of an experiment to be made are set up.
+#[derive(Debug, PartialEq)]
+pub enum Setup {
+    /// As the tools that the project uses ask for.
+    FindOut,
+    /// Not at all, whatever the tools ask for.
+    Nothing,
+    Command(CommandLine),
+}
+
+impl Setup {
+    /// What was asked for; what was found otherwise.
+    fn or(self, found: Option<CommandLine>) -> Option<CommandLine> {
+        match self {
+            Self::FindOut => found,
+            Self::Nothing => None,
+            Self::Command(line) => Some(line),
+        }
+    }
+
+    /// Whether worktrees that are set up in this way are as asked.
+    fn asks_for(&self, there: Option<&CommandLine>) -> bool {
+        match self {
+            Self::FindOut => true,
+            Self::Nothing => there.is_none(),
+            Self::Command(line) => there == Some(line),
+        }
+    }
 }
 
 /// An experiment to be made.
@@ -60,7 +89,7 @@ pub struct Plan {
     constraints: Option<String>,
     accept: bool,
     share: Option<Vec<String>>,
-    setup: Option<Option<CommandLine>>,
+    setup: Setup,
     /// What was found about the tools that the project uses.
     tools: Vec<String>,
 }
@@ -164,13 +193,14 @@ impl Plan {
     /// Finds what worktrees need that git does not give them, as far as that is not said.
     fn find_needs(&mut self, project: &Project) -> Result<(), Failure> {
         let found = needs::find(project, &self.experiment.target)?;
-        if self.share.is_none() && self.setup.is_none() {
+        if self.share.is_none() && self.setup == Setup::FindOut {
             self.tools = found.tools;
         }
         self.experiment.sandbox.widening.read.extend(found.read);
         let workspace = &mut self.experiment.workspace;
         workspace.share = self.share.take().unwrap_or(found.workspace.share);
-        workspace.setup = self.setup.take().unwrap_or(found.workspace.setup);
+        workspace.setup =
+            std::mem::replace(&mut self.setup, Setup::FindOut).or(found.workspace.setup);
         if let Some(missing) = workspace
             .share
             .iter()
@@ -222,7 +252,7 @@ impl Plan {
                 &experiment.sandbox.widening,
             )
             && self.share.as_ref().is_none_or(|share| *share == experiment.workspace.share)
-            && self.setup.as_ref().is_none_or(|setup| *setup == experiment.workspace.setup)
+            && self.setup.asks_for(experiment.workspace.setup.as_ref())
             && asked_for(&asked.min_improvement, &None, &there.min_improvement)
             && asked.evaluator == there.evaluator
             && (asked.metric.is_none() || asked.metric == there.metric)

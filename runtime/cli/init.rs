@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use super::Context;
 use super::arguments::{AgentArgs, EvaluatorArgs, project_reference, targets};
 use super::ui;
-use crate::creation::{self, Plan, Wanted};
+use crate::creation::{self, Plan, Setup, Wanted};
 use crate::decision::MinImprovement;
 use crate::detour;
 use crate::driver::Notice;
@@ -125,7 +125,7 @@ impl Place {
                 .transpose()?,
         ];
         experiment.guard.extend(guards.into_iter().flatten());
-        let setup = self.setup.as_deref().map(setup).transpose()?;
+        let setup = setup(self.setup.as_deref())?;
         let wanted = Wanted {
             domain: self.domain.clone(),
             name: self.name.clone(),
@@ -167,10 +167,11 @@ fn shared(project: &Project, given: &[String]) -> Vec<String> {
 }
 
 /// The setup command; an empty one is none, whatever is found.
-fn setup(line: &str) -> Result<Option<CommandLine>, Failure> {
-    match line.trim() {
-        "" => Ok(None),
-        line => command(line, "--setup", "the setup command").map(Some),
+fn setup(line: Option<&str>) -> Result<Setup, Failure> {
+    match line.map(str::trim) {
+        None => Ok(Setup::FindOut),
+        Some("") => Ok(Setup::Nothing),
+        Some(line) => command(line, "--setup", "the setup command").map(Setup::Command),
     }
 }
 

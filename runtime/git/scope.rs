@@ -615,7 +615,7 @@ mod tests {
             (
                 |root| {
                     write(root, "closed/x", "");
-                    let none = std::fs::Permissions::from_mode(0);
+                    let none = std::fs::Permissions::from_mode(0o000);
                     std::fs::set_permissions(root.join("closed"), none).unwrap();
                 },
                 &["closed"],
@@ -647,6 +647,7 @@ mod tests {
     fn pipes_and_sockets_are_new_and_go() {
         let place = Place::new(FILES);
         let found = touched_in(&place, |_, root| {
+            #[expect(clippy::disallowed_methods, reason = "a test starts programs")]
             let pipe = std::process::Command::new("mkfifo")
                 .args([root.join("sub/.gitignore"), root.join("pipe")])
                 .status();

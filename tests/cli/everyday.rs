@@ -7,16 +7,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::experiments::{assert_consistent, each, journal, worktrees};
-use crate::support::{Outcome, PROGRAM, Place, Tier, outcome};
+use crate::support::{Outcome, PROGRAM, Place, Tier, lines, outcome};
 
 const HERE: &str = ".autoresearch/custom/t-benchmark_size";
 const ID: &str = "custom/t-benchmark_size";
 /// An agent that makes the target one line shorter.
 const SHORTER: &str = "sed -i 1d t";
-
-fn lines(count: u32) -> String {
-    (1..=count).map(|n| format!("{n}\n")).collect()
-}
 
 /// A project with a target `t` of 50 lines.
 fn project(more: &[(&str, &str)]) -> Place {
@@ -87,8 +83,10 @@ fn with_programs(place: &Place, arguments: &[&str]) -> Outcome {
 
 #[test]
 fn what_is_shared_keeps_nobody_from_being_kept() {
+    type Files = &'static [(&'static str, &'static str)];
+    type Options = &'static [&'static str];
     type Make = fn(&Place);
-    let cases: [(&[(&str, &str)], &[&str], Make); 5] = [
+    let cases: [(Files, Options, Make); 5] = [
         (&[(".gitignore", ".venv\n")], &[], |place| {
             std::fs::create_dir(place.project().join(".venv")).unwrap();
         }),

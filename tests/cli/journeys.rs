@@ -5,14 +5,10 @@ use std::os::unix::process::ExitStatusExt;
 use crate::experiments::{
     assert_consistent, each, events, finish, journal, processes_in, start, wait_until,
 };
-use crate::support::{Place, Tier};
+use crate::support::{Place, Tier, lines};
 
 const ID: &str = "custom/journey";
 const HERE: &str = ".autoresearch/custom/journey";
-
-fn lines(count: u32) -> String {
-    (1..=count).map(|n| format!("{n}\n")).collect()
-}
 
 /// A project whose measuring needs what is shared and what is set up.
 fn project(tier: Tier) -> Place {
@@ -116,7 +112,7 @@ fn a_judge_answers() {
     each(Tier::ALL, |tier| {
         let place = Place::new(&[("post.md", "Buy our thing.\n")]).confined_by(tier);
         // It gives each criterion a point for every wonder.
-        let judge = r#"awk '/wonder/ { score++ } $0 ~ /^[0-9a-f]+ [a-z_]+: SCORE$/ && length($1) == 32 { sub(/SCORE$/, 4 + score); print }'"#;
+        let judge = r"awk '/wonder/ { score++ } $0 ~ /^[0-9a-f]+ [a-z_]+: SCORE$/ && length($1) == 32 { sub(/SCORE$/, 4 + score); print }'";
         let init = ["init", "-t", "post.md", "-e", "llm_judge_copy"];
         let made = place.run(&[&init[..], &["--judge-command", judge]].concat());
         assert!(

@@ -346,3 +346,13 @@ pub fn left(child: Child) -> Outcome {
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
+
+/// A text of numbered lines.
+pub fn lines(count: u32) -> String {
+    let mut out = String::new();
+    for n in 1..=count {
+        out.push_str(&n.to_string());
+        out.push('\n');
+    }
+    out
+}
