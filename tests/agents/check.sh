@@ -1,24 +1,23 @@
 #!/usr/bin/env bash
-# Lets real agents work and judge for autoresearch: Claude Code and Codex, from npm, offline but for their
-# installation, against a model on loopback (stand_in.mjs).
+# Lets real agents work and judge for autoresearch, in the default sandbox and offline, against a model on
+# loopback (stand_in.mjs).
 #
-#   AUTORESEARCH=path/to/autoresearch tests/agents/check.sh [AGENT...]
+#   AUTORESEARCH=path/to/autoresearch tests/agents/check.sh [--only SCENARIO] AGENT...
 #
-# Needs node, npm and git. The agents stay in target/agents.
+# The agents are those that install.sh put into target/agents. As root and as an ordinary user (see
+# as_user.sh) not the same goes wrong: to be tried as both.
 set -euo pipefail
-
-CLAUDE_CODE=2.1.330
-CODEX=0.169.0
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 agents=$root/target/agents
 autoresearch=$(realpath --canonicalize-existing "${AUTORESEARCH:-$root/target/debug/autoresearch}")
-scratch=$(mktemp -d)
+# In the home, as users' projects are.
+mkdir -p "$HOME/.cache"
+scratch=$(mktemp -d -p "$HOME/.cache" autoresearch-agents.XXXXXX)
 stand_in=
-unconfined='"--dangerously-bypass-approvals-and-sandbox"'
-confines=
 failures=0
+unset AUTORESEARCH_SANDBOX
 
 end() {
     stop_stand_in
@@ -29,24 +28,6 @@ trap end EXIT
 die() {
     echo "$*" >&2
     exit 1
-}
-
-install_agents() {
-    if ! installed; then
-        mkdir -p "$agents"
-        npm install --prefix "$agents" --no-save --no-fund --no-audit --loglevel=error \
-            "@anthropic-ai/claude-code@$CLAUDE_CODE" "@openai/codex@$CODEX"
-        installed || die "the agents were installed, but do not start"
-    fi
-}
-
-# Asks the programs themselves: to npm their binaries are optional, and it succeeds without them.
-installed() {
-    [[ $(version claude) == "$CLAUDE_CODE (Claude Code)" && $(version codex) == "codex-cli $CODEX" ]]
-}
-
-version() {
-    HOME=$scratch "$agents/node_modules/.bin/$1" --version 2>/dev/null || true
 }
 
 start_stand_in() {
@@ -75,69 +56,73 @@ clean() {
     (
         cd "$project"
         env -i \
-            PATH="$agents/node_modules/.bin:$PATH" \
-            HOME="$home" \
-            XDG_CACHE_HOME="$agents/cache" \
-            ANTHROPIC_API_KEY=dummy \
-            ANTHROPIC_BASE_URL="$(cat "$scratch/address")" \
-            OPENAI_API_KEY=dummy \
+            PATH="$agents/$agent/bin:/usr/local/bin:/usr/bin:/bin" \
+            HOME="$home" LANG=C.UTF-8 TERM=dumb \
+            ANTHROPIC_API_KEY=dummy OPENAI_API_KEY=dummy GEMINI_API_KEY=dummy \
+            ANTHROPIC_BASE_URL="$url" ANTHROPIC_API_BASE="$url" GOOGLE_GEMINI_BASE_URL="$url" \
+            OPENCODE_DISABLE_AUTOUPDATE=1 \
             GIT_CONFIG_NOSYSTEM=1 \
             "$@"
     )
 }
 
-# A project with a page to shorten, and an experiment about it: AGENT SCENARIO.
+# A project with a page to shorten, and an experiment about it: SCENARIO.
 make_project() {
-    project=$scratch/$1-$2/project
-    home=$scratch/$1-$2/home
-    mkdir -p "$project" "$home/.codex"
-    cat >"$home/.codex/config.toml" <<TOML
+    project=$scratch/$agent-$1/home/project
+    home=$scratch/$agent-$1/home
+    url=$(cat "$scratch/address")
+    mkdir -p "$project"
+    settings
+    clean git config --global user.name Tester
+    clean git config --global user.email tester@localhost
+    clean git init --quiet --initial-branch=main
+    seq -f 'line %g of the page' 30 >"$project/page.txt"
+    echo other >"$project/other.txt"
+    clean git add --all
+    clean git commit --quiet --message=start
+    clean "$autoresearch" init --quiet --target page.txt --evaluator benchmark_size --name page --agent "$agent" >/dev/null
+    experiment=$project/.autoresearch/custom/page
+    if [[ $agent == aider ]]; then
+        sed -i '/^\[agent\]$/a model = "anthropic/claude-sonnet-4-5"' "$experiment/experiment.toml"
+    fi
+    branch=autoresearch/custom/page
+    start=$(clean git rev-parse HEAD)
+}
+
+# What a program wants to have in its home to ask the stand-in, if its environment does not say that.
+settings() {
+    case $agent in
+    codex)
+        mkdir "$home/.codex"
+        cat >"$home/.codex/config.toml" <<TOML
 model_provider = "stand-in"
 
 [model_providers.stand-in]
 name = "stand-in"
-base_url = "$(cat "$scratch/address")/v1"
+base_url = "$url/v1"
 wire_api = "responses"
 env_key = "OPENAI_API_KEY"
 request_max_retries = 0
 stream_max_retries = 0
 TOML
-    clean git config --global user.name Tester
-    clean git config --global user.email tester@localhost
-    clean git init --quiet --initial-branch=main
-    seq -f 'line %g of the page' 30 >"$project/page.txt"
-    clean git add --all
-    clean git commit --quiet --message=start
-    clean "$autoresearch" init --quiet --target page.txt --evaluator benchmark_size --name page --agent "$1" >/dev/null
-    experiment=$project/.autoresearch/custom/page
-    sed -i "/^\\[agent\\]\$/a arguments = [$(arguments "$1" "$2")]" "$experiment/experiment.toml"
-    branch=autoresearch/custom/page
-    start=$(clean git rev-parse HEAD)
-}
-
-# What the owner allows an agent: AGENT SCENARIO. Nothing more than usual, unless it is to commit.
-arguments() {
-    case $1,$2 in
-    claude,commit-and-stray) echo '"--allowedTools", "Bash"' ;;
-    codex,commit-and-stray) echo "$unconfined" ;;
-    codex,*) [[ -n $confines ]] || echo "$unconfined" ;;
+        ;;
+    gemini)
+        mkdir "$home/.gemini"
+        echo '{"security": {"auth": {"selectedType": "gemini-api-key"}}}' >"$home/.gemini/settings.json"
+        ;;
+    opencode)
+        mkdir -p "$home/.config/opencode"
+        cat >"$home/.config/opencode/opencode.json" <<JSON
+{"model": "anthropic/claude-sonnet-4-5", "provider": {"anthropic": {"options": {"baseURL": "$url/v1"}}}}
+JSON
+        ;;
     esac
-}
-
-# Codex confines its commands in user namespaces. Where these are forbidden, as in many containers,
-# all of them fail.
-find_out_whether_codex_confines() {
-    if HOME=$scratch "$agents/node_modules/.bin/codex" sandbox true >/dev/null 2>&1; then
-        confines=yes
-    else
-        echo "there are no user namespaces here: Codex works without its sandbox"
-    fi
 }
 
 # Has the agent try, within bounds. Its output is in $output, its exit code in $code.
 try() {
     code=0
-    output=$(clean timeout --kill-after=10 120 "$autoresearch" run "$@" 2>&1) || code=$?
+    output=$(clean timeout --kill-after=10 60 "$autoresearch" run "$@" 2>&1) || code=$?
 }
 
 check() {
@@ -204,12 +189,12 @@ judge() {
 }
 
 check_judge() {
-    local agent=$1 scenario
+    local scenario
     for scenario in judge refused rate-limited unauthorized; do
         label="$agent as judge, $scenario"
         wrong=
         start_stand_in "$scenario"
-        make_project "$agent" "judge-$scenario"
+        make_project "judge-$scenario"
         case $scenario in
         judge)
             judge "$agent"
@@ -241,43 +226,48 @@ check_judge() {
 }
 
 check_agent() {
-    local agent=$1 scenario
-    for scenario in edit stray commit-and-stray nothing refused rate-limited unauthorized; do
+    local scenario
+    for scenario in $(scenarios); do
         label="$agent, $scenario"
         wrong=
         start_stand_in "$scenario"
-        make_project "$agent" "$scenario"
+        make_project "$scenario"
         if [[ $scenario == rate-limited ]]; then
             # It would ask again until the limit is lifted.
             try --max-time 10s
         else
-            try --max-experiments 3
+            try --max-experiments "$([[ $scenario == work ]] && echo 3 || echo 1)"
         fi
         check "the checkout is untouched" untouched
         case $scenario in
-        edit)
+        work)
             check "it succeeds" test "$code" -eq 0
+            check "commands are confined" grep --quiet '"sandbox":"bubblewrap"' "$experiment/journal.jsonl"
             check "three tries are kept" test "$(kept_rows)" -eq 3
             check "the branch moved by three" test "$(commits_on_branch)" -eq 3
             check "the page got shorter" test "$(clean git show "$branch:page.txt" | wc -l)" -eq 24
             check "there is a transcript" transcript 'drop the last'
+            if [[ $agent != aider ]]; then
+                check "it may run commands" transcript '591 page.txt'
+                check "what they leave is removed, and told" says 'by-product\.txt'
+            fi
+            check "nothing else is committed" test "$(clean git diff --name-only main "$branch")" == page.txt
             if [[ $agent == claude ]]; then
                 check "the cost is recorded" has_cost
-            else
+            elif [[ $agent == codex || $agent == gemini ]]; then
                 check "the cost is unknown" has_no_cost
             fi
             ;;
-        stray)
+        other)
             check "it ends in order" test "$code" -eq 0
-            check "the other file is named" says '^discard: it changes more than the target: stray\.txt'
+            check "the other file is named" says '^discard: it changes more than the target: other\.txt'
             check "the branch did not move" test "$(commits_on_branch)" -eq 0
             ;;
-        commit-and-stray)
+        commit)
             check "it ends in order" test "$code" -eq 0
             check "it cannot commit" transcript 'Read-only file system'
-            check "the other file is named" says '^discard: it changes more than the target: stray\.txt'
-            check "the branch did not move" test "$(commits_on_branch)" -eq 0
             check "its commit is not kept" test -z "$(clean git log --format=%s --grep='by the agent' --all)"
+            check "its change is" test "$(commits_on_branch)" -eq 1
             ;;
         nothing)
             check "it ends in order" test "$code" -eq 0
@@ -304,7 +294,7 @@ check_agent() {
         unauthorized)
             check "it fails" test "$code" -ne 0
             check "the login is named" says "^error: $agent is not logged in"
-            check "it says how to" says '^hint: run `'"$agent"
+            check "it says how to" says "^hint: .*($agent|API_KEY)"
             check "the branch did not move" test "$(commits_on_branch)" -eq 0
             ;;
         esac
@@ -315,17 +305,34 @@ check_agent() {
     done
 }
 
-for program in node npm git; do
-    command -v "$program" >/dev/null || die "there is no $program here"
-done
-install_agents
-find_out_whether_codex_confines
+# Those of an agent: all of the two that most people use, of the others what their adapters differ in.
+scenarios() {
+    if [[ -n $only ]]; then
+        echo "$only"
+    else
+        case $agent in
+        claude | codex) echo work other commit nothing refused rate-limited unauthorized ;;
+        aider) echo work nothing unauthorized ;;
+        *) echo work other nothing unauthorized ;;
+        esac
+    fi
+}
+
+only=
+if [[ ${1-} == --only ]]; then
+    only=$2
+    shift 2
+fi
 if (($# == 0)); then
-    set -- claude codex
+    echo "usage: tests/agents/check.sh [--only SCENARIO] AGENT..." >&2
+    exit 2
 fi
 for agent; do
-    check_agent "$agent"
-    check_judge "$agent"
+    [[ -x $agents/$agent/bin/$agent ]] || die "$agent is not in target/agents: tests/agents/install.sh $agent"
+    check_agent
+    if [[ -z $only && ($agent == claude || $agent == codex) ]]; then
+        check_judge
+    fi
 done
 if ((failures > 0)); then
     echo "$failures wrong"

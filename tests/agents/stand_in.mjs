@@ -7,8 +7,9 @@
 // path in the agent's working directory. Scenarios:
 //
 //   edit              read the target, write it without its last lines (one more in each session)
-//   stray             the same, and then write another file
-//   commit-and-stray  the same, and then commit everything
+//   work              the same, after a command that leaves a file and tells who runs it
+//   other             the same, and then change another file
+//   commit            the same, and then try to commit everything
 //   nothing           only text
 //   judge             scores, in the form that a judging evaluator asks for; and a refusal where it
 //                     is offered tools that change or run anything
@@ -28,14 +29,15 @@ import * as openai from './protocols/openai.mjs';
 
 const PROTOCOLS = [anthropic, openai, gemini];
 // Where a request without tools is not the one that matters.
-const WITH_TOOLS = ['edit', 'stray', 'commit-and-stray', 'nothing'];
-const STRAY = 'stray.txt';
+const WITH_TOOLS = ['edit', 'work', 'other', 'commit', 'nothing'];
+const OTHER = 'other.txt';
 
 // What the model does after these results of its calls: one more call, or its last words.
 const scenarios = {
-  edit: (turn) => step(edit(turn), turn),
-  stray: (turn) => step([...edit(turn), stray], turn),
-  'commit-and-stray': (turn) => step([...edit(turn), stray, commit], turn),
+  edit: (turn) => step(edit, turn),
+  work: (turn) => step([measure, ...edit], turn),
+  other: (turn) => step([...edit, other], turn),
+  commit: (turn) => step([...edit, commit], turn),
   nothing: () => ({ text: 'The file is as short as it can be.' }),
   judge: ({ body }) => {
     const asked = JSON.stringify(body);
@@ -51,16 +53,21 @@ const scenarios = {
   unauthorized: () => ({ status: 401 }),
 };
 
-function step(calls, { results, session }) {
-  return calls[results.length]?.() ?? describe(session);
+function step(calls, turn) {
+  const { results, session, target, isText } = turn;
+  // A program without tools takes the change from the text, and has the file in its prompt.
+  if (isText) return { ...rewrite(target, turn.file, session), ...describe(session) };
+  return calls[results.length]?.(turn) ?? describe(session);
 }
 
-const edit = ({ results, session, target }) => [
-  () => ({ read: target }),
-  () => rewrite(target, results[0], session),
+const edit = [
+  ({ target }) => ({ read: target }),
+  ({ target, results, session }) => rewrite(target, results.at(-1), session),
 ];
-const stray = () => ({ write: STRAY, before: null, after: 'not asked for\n' });
-const commit = () => ({ shell: 'git add --all && git commit --message "by the agent"' });
+// Gemini CLI runs nothing with a substitution in it.
+const measure = ({ target }) => ({ shell: `id -u >by-product.txt; cat by-product.txt; wc -c ${target}` });
+const other = () => ({ write: OTHER, before: ['other'], after: 'not asked for\n' });
+const commit = () => ({ shell: 'git commit --all --message "by the agent"' });
 
 function rewrite(path, lines, dropped) {
   // Some programs show the end of the last line as one more line.
@@ -102,14 +109,16 @@ const server = createServer((request, response) => {
       return;
     }
     const results = protocol.results(body);
+    const isText = protocol.takesText?.(body) ?? false;
     // Without tools it is an errand of the program's own, such as finding a title.
-    const errand = WITH_TOOLS.includes(name) && !protocol.hasTools(body);
+    const errand = WITH_TOOLS.includes(name) && !isText && !protocol.hasTools(body);
     if (!errand && results.length === 0) {
       sessions += 1;
     }
+    const file = isText ? protocol.file(body, target) : undefined;
     const answer = errand
-      ? { text: 'ok' }
-      : scenario({ body, results, session: sessions, target });
+      ? { text: protocol.errand?.(body) ?? 'ok' }
+      : scenario({ body, results, session: sessions, target, isText, file });
     if (answer.status) {
       json(response, answer.status, protocol.failure(answer.status));
     } else {

@@ -12,6 +12,16 @@ export const counts = (path) => path.endsWith('/count_tokens');
 export const count = () => ({ input_tokens: USAGE.input_tokens });
 export const hasTools = (body) => (body.tools ?? []).length > 0;
 
+// Aider has no tools: what it asks for are blocks that it finds in the text, and it quotes the files.
+export const takesText = (body) => text(body.system).includes('SEARCH/REPLACE')
+  || body.messages.some((message) => text(message.content).includes('SEARCH/REPLACE'));
+export function file(body, name) {
+  const told = body.messages.map((message) => text(message.content)).join('\n');
+  const at = told.lastIndexOf(`\n${name}\n\`\`\``);
+  const quoted = /^[^\n]*\n([^]*?)\n```/.exec(told.slice(at + 1 + name.length + 1));
+  return at < 0 || !quoted ? [] : quoted[1].split('\n');
+}
+
 export function failure(status) {
   return {
     type: 'error',
@@ -32,7 +42,7 @@ export function results(body) {
 }
 
 export function answer(response, answer, body) {
-  const { block, reason } = content(answer, body);
+  const { block, reason } = content(takesText(body) ? inText(answer) : answer, body);
   const message = {
     id: `msg_${++messages}`, type: 'message', role: 'assistant', model: body.model, stop_sequence: null,
   };
@@ -60,6 +70,14 @@ export function answer(response, answer, body) {
   response.end();
 }
 
+function inText({ write, before, after, text, ...others }) {
+  return write === undefined ? { text, ...others } : {
+    text: [
+      write, '```', '<<<<<<< SEARCH', ...before, '=======', after.trimEnd(), '>>>>>>> REPLACE', '```', '', text,
+    ].join('\n'),
+  };
+}
+
 function content(answer, body) {
   const use = (kind, input) => {
     const names = body.tools.map((tool) => tool.name);
@@ -76,7 +94,7 @@ function content(answer, body) {
   if (answer.write) {
     return use('write', { ...path('write', answer.write), content: answer.after });
   }
-  if (answer.shell) return use('bash', { command: answer.shell, description: 'Commit' });
+  if (answer.shell) return use('bash', { command: answer.shell, description: 'As asked' });
   if (answer.refusal) {
     return { block: { type: 'text', text: answer.refusal }, reason: 'refusal' };
   }

@@ -7,6 +7,23 @@ export const counts = (path) => path.endsWith(':countTokens');
 export const count = () => ({ totalTokens: USAGE.promptTokenCount });
 export const hasTools = (body) => (body.tools ?? []).length > 0;
 
+// Which model to take, for one, is asked for in JSON by a schema.
+export function errand(body) {
+  const schema = body.generationConfig?.responseJsonSchema ?? body.generationConfig?.responseSchema;
+  return schema && JSON.stringify(sample(schema));
+}
+
+function sample(schema) {
+  if (schema.enum) return schema.enum[0];
+  const type = String(schema.type).toLowerCase();
+  if (type === 'object') {
+    const properties = Object.entries(schema.properties ?? {});
+    return Object.fromEntries(properties.map(([key, inner]) => [key, sample(inner)]));
+  }
+  if (type === 'array') return [];
+  return { number: 10, integer: 10, boolean: false }[type] ?? 'ok';
+}
+
 export function failure(status) {
   return {
     error: status === 429
@@ -43,6 +60,6 @@ function part(answer) {
   const call = (name, args) => ({ functionCall: { name, args } });
   if (answer.read) return call('read_file', { file_path: answer.read });
   if (answer.write) return call('write_file', { file_path: answer.write, content: answer.after });
-  if (answer.shell) return call('run_shell_command', { command: answer.shell });
+  if (answer.shell) return call('run_shell_command', { command: answer.shell, description: 'As asked' });
   return { text: answer.refusal ?? answer.text };
 }
