@@ -79,6 +79,9 @@ impl Setup {
     }
 }
 
+/// The role of evaluators' commands that build what is measured.
+const BUILD: &str = "build";
+
 /// An experiment to be made.
 #[derive(Debug)]
 pub struct Plan {
@@ -177,7 +180,8 @@ impl Plan {
         let guards = self.experiment.guard.iter();
         let lines = self.experiment.objective.commands.values();
         let lines = lines.chain(guards.flat_map(|guard| guard.commands.values()));
-        let untracked = needs::untracked(project, &self.experiment.workspace, lines)?;
+        let builds = self.experiment.objective.commands.contains_key(BUILD);
+        let untracked = needs::untracked(project, &self.experiment.workspace, builds, lines)?;
         Ok(Checked {
             found: Found {
                 id: self.id,

@@ -229,10 +229,11 @@ fn hidden_interpreter(environment: &Path) -> Option<String> {
 }
 
 /// Files of the project that a command line names and that git does not track: the worktrees lack them,
-/// unless they are shared.
+/// unless they are shared. Where a command builds, what git ignores is taken for what it builds.
 pub fn untracked<'a>(
     project: &Project,
     workspace: &Workspace,
+    builds: bool,
     lines: impl Iterator<Item = &'a CommandLine>,
 ) -> Result<Vec<String>, Failure> {
     let mut named: Vec<String> = Vec::new();
@@ -258,10 +259,16 @@ pub fn untracked<'a>(
         .repository
         .tracked(&project.repository.head, &paths)?;
     let is_tracked = |path: &PathBuf| tracked.iter().any(|(_, known)| known == path);
-    Ok(named
+    let mut untracked: Vec<String> = named
         .into_iter()
         .zip(&paths)
         .filter(|(_, path)| !is_tracked(path))
         .map(|(name, _)| name)
-        .collect())
+        .collect();
+    if builds && !untracked.is_empty() {
+        let asked: Vec<&str> = untracked.iter().map(String::as_str).collect();
+        let built = project.repository.ignored(&project.directory, &asked)?;
+        untracked.retain(|name| !built.iter().any(|built| Path::new(name).starts_with(built)));
+    }
+    Ok(untracked)
 }

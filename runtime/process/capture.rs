@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,10 @@ use super::Captured;
 
 /// How long to wait for a stream's end once every process that we know of has ended.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// What a pipe holds that nobody reads: the kernel's own bound for ordinary users.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: libc::c_int = 1 << 20;
 
 /// The largest transcript, in bytes, but for the line that says that there was more.
 pub const TRANSCRIPT_LIMIT: u64 = 64 << 20;
@@ -81,10 +86,13 @@ impl Capture {
 
 /// Starts to read `stream`, keeping its last `limit` bytes and passing all on to a transcript.
 pub(super) fn start(
-    stream: Option<impl Read + Send + 'static>,
+    stream: Option<impl Read + AsFd + Send + 'static>,
     limit: usize,
     transcript: Option<Transcript>,
 ) -> Capture {
+    if let Some(stream) = &stream {
+        widen(stream.as_fd());
+    }
     let (send, done) = channel();
     std::thread::spawn(move || {
         let captured = stream
@@ -93,6 +101,20 @@ pub(super) fn start(
         let _ = send.send(captured);
     });
     Capture { done }
+}
+
+/// Has a pipe hold as much as an ordinary user's may, where that can be said.
+///
+/// Programs that write without waiting, as those of Node do at their end, lose what does not fit while
+/// its reader is late.
+fn widen(pipe: BorrowedFd<'_>) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: fcntl takes a descriptor that is open, and integers.
+    unsafe {
+        libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = pipe.as_raw_fd();
 }
 
 fn drain(mut stream: impl Read, limit: usize, transcript: Option<&Transcript>) -> Captured {
@@ -152,6 +174,18 @@ mod tests {
     fn limit_of_zero_keeps_nothing() {
         assert!(drain(&b"abc"[..], 0, None).bytes.is_empty());
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_program_leaves_at_its_end_fits_although_nobody_reads_yet() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        widen(reader.as_fd());
+        // SAFETY: as in `widen`.
+        let set = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        assert_eq!(set, 0);
+        assert_eq!(writer.write(&[b'x'; 500_000]).unwrap(), 500_000);
+    }
+
     #[test]
     fn transcript_is_whole_up_to_its_limit() {
         let directory = tempfile::tempdir().unwrap();

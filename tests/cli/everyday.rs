@@ -646,3 +646,38 @@ fn a_gain_is_told_as_it_was_measured_whatever_the_machine_does() {
         assert!(!shown.contains("(+"), "{arguments:?}: {shown}");
     }
 }
+
+#[test]
+fn a_file_that_the_worktrees_lack_is_told_and_one_that_is_built_is_not() {
+    let told = "git does not track";
+    let place = project(&[(".gitignore", "dist/\n")]);
+    place.write("score.sh", "echo score: 1\n");
+    let lacking = [
+        "init",
+        "-t",
+        "t",
+        "--eval",
+        "sh score.sh",
+        "--metric",
+        "score",
+    ];
+    let outcome = place.run(&[&lacking[..], &["--direction", "higher"]].concat());
+    assert!(
+        outcome.stderr.contains(&format!("{told} score.sh")),
+        "{outcome:#?}"
+    );
+    place.write("dist/t", "from an earlier build");
+    let building = [
+        "init",
+        "-t",
+        "t",
+        "-e",
+        "benchmark_size",
+        "--set",
+        "path=dist/t",
+    ];
+    let build = ["-c", "build=mkdir -p dist && sort t >dist/t"];
+    let outcome = place.run(&[&building[..], &build[..]].concat());
+    assert_eq!(outcome.code, 0, "{outcome:#?}");
+    assert!(!outcome.stderr.contains(told), "{outcome:#?}");
+}

@@ -29,6 +29,7 @@ mod meters;
 mod model;
 mod night;
 mod old;
+mod programs;
 mod projects;
 mod qualify;
 mod results;

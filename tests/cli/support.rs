@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::programs;
+
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_autoresearch");
 
@@ -42,6 +44,7 @@ const IN_HOME: &[(&str, &str)] = &[
 /// What holds the tests' places: neither in a repository nor in the directory for temporary files, of which
 /// a sandboxed command has one of its own.
 pub fn base() -> PathBuf {
+    programs::require();
     let of_home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = cache.or_else(of_home).unwrap().join("autoresearch-tests");
