@@ -183,7 +183,7 @@ mod tests {
         // SAFETY: as in `widen`.
         let set = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
         assert_eq!(set, 0);
-        assert_eq!(writer.write(&[b'x'; 500_000]).unwrap(), 500_000);
+        assert_eq!(writer.write(&vec![b'x'; 500_000]).unwrap(), 500_000);
     }
 
     #[test]

@@ -31,17 +31,17 @@ install_driver() {
     fi
 }
 
-# Runs a command in the project, with a home of its own. Not in a sandbox: agent and measurement count their turns
-# beside the project.
+# Runs a command in the project, with a home of its own.
 clean() {
     (
         cd "$scratch/project"
-        env -i PATH="$PATH" HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1 AUTORESEARCH_SANDBOX=off "$@"
+        env -i PATH="$PATH" HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1 "$@"
     )
 }
 
 make_project() {
-    mkdir -p "$scratch/project" "$scratch/home"
+    # Agent and measurement count their turns beside the project.
+    mkdir -p "$scratch/project" "$scratch/home" "$scratch/counts"
     cp "$here"/night/{search.conf,measure.awk,measure.sh} "$scratch/project"
     clean git config --global user.name Tester
     clean git config --global user.email tester@localhost
@@ -49,8 +49,8 @@ make_project() {
     clean git add --all
     clean git commit --quiet --message=start
     clean "$autoresearch" init --quiet --target search.conf --domain speed --name search \
-        --eval "sh measure.sh '$scratch/turns'" --metric p50_ms --direction lower \
-        --agent-command "sh '$here/night/agent.sh' '$here/night/changes.tsv' '$scratch/calls'"
+        --eval "sh measure.sh '$scratch/counts/turns'" --metric p50_ms --direction lower \
+        --agent-command "sh '$here/night/agent.sh' '$here/night/changes.tsv' '$scratch/counts/calls'" --write "$scratch/counts"
 }
 
 picture=
