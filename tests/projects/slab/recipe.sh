@@ -14,4 +14,5 @@ experiment=(
     --evaluator build_speed
     --command build='cargo build --quiet --offline --target-dir target/speed'
     --command clean='rm -rf target/speed'
+    --min-improvement 5%
 )

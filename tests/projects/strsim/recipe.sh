@@ -12,4 +12,5 @@ experiment=(
     --target src/lib.rs
     --evaluator benchmark_speed
     --command benchmark='cargo run --quiet --release --offline --example bench'
+    --min-improvement 5%
 )

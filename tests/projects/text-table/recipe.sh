@@ -7,4 +7,4 @@ prepare() {
     cp "$recipe/bench.js" .
 }
 tests='node --test test/'
-experiment=(--target index.js --evaluator benchmark_speed --command benchmark='node bench.js')
+experiment=(--target index.js --evaluator benchmark_speed --command benchmark='node bench.js' --min-improvement 5%)

@@ -12,4 +12,5 @@ experiment=(
     --target textdistance/algorithms/edit_based.py
     --evaluator memory_usage
     --command run='.venv/bin/python mem.py'
+    --min-improvement 5%
 )

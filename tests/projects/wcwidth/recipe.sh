@@ -11,4 +11,5 @@ experiment=(
     --target wcwidth/wcwidth.py
     --evaluator benchmark_speed
     --command benchmark='.venv/bin/python bench.py'
+    --min-improvement 5%
 )
