@@ -6,13 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::files;
 use crate::lock::Lock;
+use crate::workspace::all_beside;
 
 /// How long worktrees stay after they were used last. They are made anew when they are needed, and then
 /// builds are cold.
 const UNUSED: Duration = Duration::from_hours(14 * 24);
-
-/// What stands beside a worktree with its name and one of these endings.
-const BESIDE: [&str; 3] = ["setup", "link", "cache"];
 
 /// Bytes on the disk of everything below paths, links not followed.
 pub fn size(paths: &[PathBuf]) -> u64 {
@@ -76,8 +74,8 @@ fn remove(root: &Path, lock: &Path) {
                     .is_some_and(|parent| parent.ends_with("worktrees"))
         });
     if files::remove(root).is_ok() {
-        for ending in BESIDE {
-            let _ = files::remove(&root.with_extension(ending));
+        for path in all_beside(root) {
+            let _ = files::remove(&path);
         }
         if let Some(admin) = admin {
             let _ = files::remove(&admin);
@@ -94,24 +92,26 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let state = root.path().join("state");
         let admins = root.path().join("git/worktrees");
-        for name in ["x-1-a", "y-2-a"] {
+        for name in ["x.y-1-a", "y-2-a"] {
             let tree = state.join("worktrees").join(name);
             std::fs::create_dir_all(tree.join("deep")).unwrap();
             std::fs::create_dir_all(admins.join(name)).unwrap();
-            std::fs::create_dir_all(tree.with_extension("cache")).unwrap();
+            for path in all_beside(&tree) {
+                std::fs::create_dir_all(path).unwrap();
+            }
             let pointer = format!("gitdir: {}\n", admins.join(name).display());
             std::fs::write(tree.join(".git"), pointer).unwrap();
         }
         std::fs::create_dir_all(state.join("locks")).unwrap();
-        for experiment in ["x-1", "y-2"] {
+        for experiment in ["x.y-1", "y-2"] {
             std::fs::write(state.join("locks").join(experiment), "").unwrap();
         }
-        let old = state.join("worktrees/x-1-a");
-        let lock = std::fs::File::open(state.join("locks/x-1")).unwrap();
+        let old = state.join("worktrees/x.y-1-a");
+        let lock = std::fs::File::open(state.join("locks/x.y-1")).unwrap();
         lock.set_modified(SystemTime::now() - 2 * UNUSED).unwrap();
         remove_unused(&state);
-        assert!(!old.exists() && !old.with_extension("cache").exists());
-        assert!(!admins.join("x-1-a").exists());
+        assert!(!old.exists() && !all_beside(&old).iter().any(|path| path.exists()));
+        assert!(!admins.join("x.y-1-a").exists());
         assert!(state.join("worktrees/y-2-a").exists() && admins.join("y-2-a").exists());
         assert!(size(&[state.join("worktrees")]) > 0);
         assert_eq!(size(&[old]), 0);

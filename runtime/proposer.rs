@@ -14,7 +14,7 @@ use crate::sandbox::{Confinement, Tier};
 use crate::text;
 
 /// The longest wait for a limit to pass: daily ones do within a day.
-const LONGEST_LIMIT: Duration = Duration::from_hours(25);
+pub const LONGEST_LIMIT: Duration = Duration::from_hours(25);
 /// The longest wait for a provider that cannot be reached.
 const LONGEST_OUTAGE: Duration = Duration::from_hours(3);
 
@@ -205,12 +205,12 @@ impl Agent {
         let name = self.name();
         let outcome = match (called.exit, called.answer.problem) {
             (ProcessExit::Cancelled, _) => Outcome::Cancelled,
-            // Some wait for their provider themselves, without an end.
-            (ProcessExit::TimedOut, Some(Problem::RateLimited(words))) => Outcome::NotNow {
+            // Also where the time is up: some wait for their provider themselves, without an end.
+            (_, Some(Problem::RateLimited(words))) => Outcome::NotNow {
                 message: text::clean_line(&words, 300),
                 most: LONGEST_LIMIT,
             },
-            (ProcessExit::TimedOut, Some(Problem::Unreachable(words))) => Outcome::NotNow {
+            (_, Some(Problem::Unreachable(words))) => Outcome::NotNow {
                 message: text::clean_line(&words, 300),
                 most: LONGEST_OUTAGE,
             },
@@ -245,14 +245,6 @@ impl Agent {
                 )
                 .hint("see to the plan and the billing of its account, and run again"));
             }
-            (_, Some(Problem::RateLimited(words))) => Outcome::NotNow {
-                message: text::clean_line(&words, 300),
-                most: LONGEST_LIMIT,
-            },
-            (_, Some(Problem::Unreachable(words))) => Outcome::NotNow {
-                message: text::clean_line(&words, 300),
-                most: LONGEST_OUTAGE,
-            },
             (ProcessExit::Code(0), Some(Problem::NoResult(words))) => {
                 Outcome::Unclear(text::clean_line(&said(&words), 300))
             }

@@ -280,7 +280,7 @@ impl Workspace {
     pub fn tree(&self, slot: Slot, commit: &str) -> Result<Tree, Failure> {
         let root = self.root(slot);
         self.make_room()?;
-        let [setup_note, link, cache] = BESIDE.map(|suffix| beside(root, suffix));
+        let [setup_note, link, cache] = all_beside(root);
         // One that cannot be reset was half made or damaged by a command that ran there.
         let existing = self
             .repository
@@ -323,10 +323,9 @@ impl Workspace {
     /// The worktrees with what is kept beside them, as far as that exists.
     pub fn on_disk(&self) -> Vec<PathBuf> {
         let roots = [&self.first, &self.second];
-        let all = roots.into_iter().flat_map(|root| {
-            let beside = BESIDE.map(|suffix| beside(root, suffix));
-            beside.into_iter().chain([root.clone()])
-        });
+        let all = roots
+            .into_iter()
+            .flat_map(|root| all_beside(root).into_iter().chain([root.clone()]));
         all.filter(|path| path.exists()).collect()
     }
 
@@ -334,20 +333,20 @@ impl Workspace {
     pub fn remove(&self) {
         for root in [&self.first, &self.second] {
             self.repository.remove_worktree(root);
-            for suffix in BESIDE {
-                let _ = files::remove(&beside(root, suffix));
+            for path in all_beside(root) {
+                let _ = files::remove(&path);
             }
         }
     }
 }
 
 /// What is kept beside a worktree: which setup was done, its `.git` as a sandbox shows it, and caches.
-const BESIDE: [&str; 3] = [".setup", ".link", ".cache"];
-
-fn beside(root: &Path, suffix: &str) -> PathBuf {
-    let mut path = root.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
+pub fn all_beside(root: &Path) -> [PathBuf; 3] {
+    [".setup", ".link", ".cache"].map(|suffix| {
+        let mut path = root.as_os_str().to_owned();
+        path.push(suffix);
+        path.into()
+    })
 }
 
 impl Tree {

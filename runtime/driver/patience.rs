@@ -9,12 +9,10 @@ use super::{Doing, Lab, Notice, out_of_step};
 use crate::failure::Failure;
 use crate::host::{EvaluateError, Failed, Report};
 use crate::journal::{Journal, ModelUse};
+use crate::proposer::LONGEST_LIMIT;
 use crate::session::{Ended, Side};
 use crate::text;
 use crate::workspace::Tree;
-
-/// The longest wait for a model: daily limits pass within a day.
-const MOST_WAITING: Duration = Duration::from_hours(25);
 
 impl Lab<'_> {
     /// Whether more than one evaluation may take place in one worktree before a verdict.
@@ -76,11 +74,11 @@ impl Run<'_> {
             };
             let is_time = |time: Duration| self.started.elapsed() + wait < time;
             let there_is_time =
-                self.bounds.time.is_none_or(is_time) && waited + wait <= MOST_WAITING;
+                self.bounds.time.is_none_or(is_time) && waited + wait <= LONGEST_LIMIT;
             (lab.notify)(Notice::NotNow {
                 message,
                 wait: Some(wait).filter(|_| there_is_time),
-                most: MOST_WAITING.saturating_sub(waited),
+                most: LONGEST_LIMIT.saturating_sub(waited),
             });
             lab.doing(n, Doing::Waiting(wait));
             if !there_is_time || lab.wait(wait) {
