@@ -401,7 +401,6 @@ pub(super) fn open<'a>(
     notify: Notify,
 ) -> Result<Lab<'a>, Failure> {
     let state = directories::state()?;
-    housekeeping::remove_unused(&state);
     Lab::open(
         host,
         &context.launcher,
@@ -424,6 +423,7 @@ fn judge(
 ) -> anyhow::Result<()> {
     let mut journal = Journal::open(&found.directory).map_err(Failure::from)?;
     let notify = watched(context, &found, order.bounds.unattended, arguments.json);
+    housekeeping::remove_unused(&directories::state()?);
     let lab = open(context, host, project, found, notify)?;
     approval::of_experiment(context, &lab, arguments.evaluator.accept)?;
     let description = arguments.message.as_deref().unwrap_or_default();

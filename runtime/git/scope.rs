@@ -160,11 +160,8 @@ impl Worktree {
             put(&pointer, &before.pointer)?;
         }
 
-        let (changed, new) = self.other_paths(before, allowed)?;
-        let mut added: BTreeSet<PathBuf> = special.into_iter().collect();
-        added.extend(new.iter().cloned());
-        let mut changed = changed;
-        let mut new = new;
+        let (mut changed, mut new) = self.other_paths(before, allowed)?;
+        let mut added: BTreeSet<PathBuf> = special.into_iter().chain(new.iter().cloned()).collect();
         let mut looks = 0;
         while changed.is_empty() && !new.is_empty() {
             if looks == LOOKS {
