@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command as an ordinary user, whom it makes, in this directory: tests/as_user.sh COMMAND...
 #
-# For root, whom permissions do not keep from anything: what users may not do is to be tried as one. The
-# user sees the repository and Rust's toolchain even where a directory above them is closed to others, but
-# only in this command.
+# Permissions do not stop root, so what they forbid has to be tested as somebody else. The user can reach
+# the repository and Rust's toolchain even if a directory above them is closed to others, but only in this
+# command.
 set -euo pipefail
 
 USER_NAME=autoresearch-tests
@@ -15,7 +15,7 @@ fi
 id "$USER_NAME" >/dev/null 2>&1 || useradd --create-home --shell /bin/sh "$USER_NAME"
 toolchain=$(cd "$repository" && rustc --print sysroot)
 
-# Mounts, in a namespace of its own, what is to be seen below directories that everybody may pass.
+# In a mount namespace of its own, replaces the closed directories by open ones with only these two in them.
 # shellcheck disable=SC2016
 pass='
     user=$1 repository=$2 toolchain=$3

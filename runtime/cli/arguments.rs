@@ -58,10 +58,10 @@ pub(super) struct EvaluatorArgs {
     /// Confine commands: `required` runs none outside a sandbox [default: best]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(super) sandbox: Option<Demand>,
-    /// Let commands see this path too, relative to the project, absolute or below `~/` (may be repeated)
+    /// Also let commands read this path, relative to the project, absolute or below `~/` (may be repeated)
     #[arg(long = "read", value_name = "PATH")]
     pub(super) read: Vec<String>,
-    /// Let commands write to this path too (may be repeated)
+    /// Also let commands write to this path (may be repeated)
     #[arg(long = "write", value_name = "PATH")]
     pub(super) write: Vec<String>,
     #[command(flatten)]

@@ -21,8 +21,8 @@ use crate::sandbox::Sandbox;
 ///
 /// Writes `.autoresearch/DOMAIN/NAME/` with `experiment.toml` and `program.md`, and makes the branch
 /// `autoresearch/DOMAIN/NAME` at HEAD. The baseline is the target as committed, measured in a
-/// worktree of the runtime's own. If it cannot be measured, the experiment is written all the same, to be
-/// mended and run.
+/// worktree of the runtime's own. If it cannot be measured, the experiment's files are kept, so that you can
+/// fix them and run it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -54,17 +54,17 @@ pub(super) struct Place {
     /// best version (other guards are `[[guard]]` in experiment.toml)
     #[arg(long, value_name = "CMD")]
     pub(super) tests: Option<String>,
-    /// Keep nothing for which this command does not exit with 0
+    /// Discard candidates for which this command fails
     #[arg(long, value_name = "CMD")]
     pub(super) check: Option<String>,
-    /// Keep nothing that makes the benchmark print something else than it does now
+    /// Discard candidates whose benchmark prints something different from the baseline
     #[arg(long)]
     pub(super) same_output: bool,
-    /// Share this path with the worktrees: one that git ignores and the commands need, such as
-    /// installed dependencies (may be repeated) [default: what is found]
+    /// Share this untracked path with the worktrees, such as installed dependencies (may be repeated)
+    /// [default: detected]
     #[arg(long, value_name = "PATH")]
     pub(super) share: Vec<String>,
-    /// Run this command once in each new worktree [default: what is found]
+    /// Run this command once in each new worktree [default: detected]
     #[arg(long, value_name = "CMD")]
     pub(super) setup: Option<String>,
     /// Keep only what is better by this: a percentage, or a number in the metric's unit

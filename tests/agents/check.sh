@@ -4,8 +4,8 @@
 #
 #   AUTORESEARCH=path/to/autoresearch tests/agents/check.sh [--only SCENARIO] AGENT...
 #
-# The agents are those that install.sh put into target/agents. As root and as an ordinary user (see
-# as_user.sh) not the same goes wrong: to be tried as both.
+# The agents are those that install.sh put into target/agents. Run it as root and as an ordinary user (see
+# as_user.sh): different things fail.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -89,7 +89,7 @@ make_project() {
     start=$(clean git rev-parse HEAD)
 }
 
-# What a program wants to have in its home to ask the stand-in, if its environment does not say that.
+# Settings in the home for agents that do not take the stand-in's address from the environment.
 settings() {
     case $agent in
     codex)
@@ -305,7 +305,7 @@ check_agent() {
     done
 }
 
-# Those of an agent: all of the two that most people use, of the others what their adapters differ in.
+# The scenarios of an agent: all for the two most popular ones, fewer for the others.
 scenarios() {
     if [[ -n $only ]]; then
         echo "$only"

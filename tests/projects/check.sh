@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Improves ten packages as they are published, by an ordinary user in the default sandbox: of three
-# changes to each, the gain is kept, the one that does nothing is not, and the broken one is not.
+# Improves ten published packages as an ordinary user in the default sandbox. Of three changes to each
+# package, only the gain must be kept: not the one that does nothing, and not the broken one.
 #
 #   AUTORESEARCH=path/to/autoresearch tests/projects/check.sh [NAME...]
 #
