@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -752,16 +751,6 @@ fn start(place: &Place, command: &str, arguments: &[&str]) -> Child {
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // SAFETY: signal is async-signal-safe.
-    unsafe {
-        host.pre_exec(|| {
-            // Where the tests run in a shell's background, these are ignored.
-            for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTSTP] {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-            Ok(())
-        });
-    }
     host.spawn().unwrap()
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Outcome, PROGRAM, Place, outcome};
+use crate::support::{Outcome, PROGRAM, Place, left, outcome};
 
 /// The experiment that [`sized`] makes.
 pub const ID: &str = "custom/t-benchmark_size";
@@ -330,26 +330,11 @@ pub fn start(place: &Place, arguments: &[&str]) -> Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    // Tests that run in the background ignore some, and so would the program.
-    // SAFETY: signal is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| {
-            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGTSTP] {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-            Ok(())
-        });
-    }
     command.spawn().unwrap()
 }
 
 pub fn finish(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
-    Outcome {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    left(child)
 }
 
 pub fn lives(process: u32) -> bool {

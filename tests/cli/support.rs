@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -45,11 +46,30 @@ const IN_HOME: &[(&str, &str)] = &[
 /// a sandboxed command has one of its own.
 pub fn base() -> PathBuf {
     programs::require();
+    heed_signals();
     let of_home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = cache.or_else(of_home).unwrap().join("autoresearch-tests");
     std::fs::create_dir_all(&base).unwrap();
     base.canonicalize().unwrap()
+}
+
+/// Lets signals end or stop the programs that tests start. A shell's background and `nohup` ignore some
+/// of them, programs inherit that, and the program under test keeps to it.
+fn heed_signals() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        for signal in [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTERM,
+            libc::SIGTSTP,
+        ] {
+            // SAFETY: no handler of this process is replaced: it has none.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    });
 }
 
 /// What confines commands.
